@@ -1,0 +1,32 @@
+# Everything sets itself up in .venv, which is used again next time.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo run test lint bench
+
+demo: .venv/.ready
+	@exec $(BIN)/shelly-bridge demo
+
+run: .venv/.ready
+	@exec $(BIN)/shelly-bridge run -c config.yaml
+
+test: .venv/.ready-dev
+	$(BIN)/pytest --cov=bridge --cov-report=term:skip-covered
+	$(BIN)/coverage report --include='bridge/core/*' --fail-under=95 --skip-covered
+
+lint: .venv/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.ready-dev
+	$(BIN)/python -m benchmarks
+
+.venv/.ready: setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/.ready-dev: .venv/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
