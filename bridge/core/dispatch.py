@@ -1,0 +1,230 @@
+"""The life of a command between its arrival and its one final result.
+
+    waiting ──release──► sent ──answer──► accepted ──state──► confirmed
+       │                  │                  │
+       └► expired,        └► error,          └► timeout at stage `confirm`
+          superseded,        timeout,
+          rate_limited       not sent
+
+Commands to one device keep a distance, wait bounded, and never run late. Knows nothing of
+topics or devices beyond what an `Order` carries.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from bridge.core.cloud import HIGHEST_REQUEST
+from bridge.core.confirm import covers, shows
+from bridge.core.device import ChannelKey
+from bridge.core.kinds.fields import Values
+from bridge.core.model import CommandAnswered, CommandNotSent, DeviceId, Effect, Now, SendCommand
+from bridge.core.results import Order, Stage
+from bridge.core.timers import Timers
+
+MOST_PENDING = 256
+"""Commands that may be under way or waiting at once."""
+
+MOST_WAITING = 16
+"""Commands that may wait for one device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`commands:` of the configuration, in s."""
+
+    timeout: float = 10.0
+    confirm_timeout: float = 5.0
+    min_interval: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDue:
+    """A timer's key: the command waits for its answer, or for the state that shows it."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseDue:
+    """A timer's key: the next command of a device may go."""
+
+    device: DeviceId
+
+
+class Dispatch:
+    """All commands that are not finished."""
+
+    def __init__(self, limits: Limits, timers: Timers) -> None:
+        self._limits = limits
+        self._timers = timers
+        self._last_request = 0
+        self._sent: dict[int, Order] = {}
+        self._waiting: dict[DeviceId, deque[Order]] = {}
+        self._watched: dict[tuple[DeviceId, ChannelKey], list[Order]] = {}
+        self._free_at: dict[DeviceId, float] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def submit(self, order: Order, now: Now) -> list[Effect]:
+        """Take a command that may be sent: at once, or when its device's turn comes."""
+        if self._count >= MOST_PENDING:
+            return order.result("rate_limited", Stage.REFUSED, now, "too many commands at once")
+        device = order.route.device
+        if device not in self._waiting and self._is_free(device, now):
+            self._count += 1
+            return self._send(order, now)
+        return self._wait(order, now)
+
+    def _wait(self, order: Order, now: Now) -> list[Effect]:
+        effects: list[Effect] = []
+        device = order.route.device
+        queue = self._waiting.setdefault(device, deque())
+        same = [older for older in queue if older.route.channel == order.route.channel]
+        for older in same:
+            if covers(order.command, older.command):
+                queue.remove(older)
+                self._count -= 1
+                effects += older.result("superseded", Stage.REFUSED, now, "a newer command came")
+        if len(queue) >= MOST_WAITING:
+            error = "too many commands for this device"
+            return effects + order.result("rate_limited", Stage.REFUSED, now, error)
+        queue.append(order)
+        self._count += 1
+        self._timers.set(ReleaseDue(device), self._next_release(device))
+        return effects
+
+    def _next_release(self, device: DeviceId) -> float:
+        first_expiry = min(order.deadline for order in self._waiting[device])
+        return min(self._free_at.get(device, 0.0), first_expiry)
+
+    def _is_free(self, device: DeviceId, now: Now) -> bool:
+        return now.mono >= self._free_at.get(device, 0.0)
+
+    def release(self, key: ReleaseDue, now: Now) -> list[Effect]:
+        """The timer of a device with waiting commands rang."""
+        queue = self._waiting.get(key.device, deque())
+        effects: list[Effect] = []
+        for order in [order for order in queue if order.deadline <= now.mono]:
+            queue.remove(order)
+            self._count -= 1
+            effects += order.result("expired", Stage.REFUSED, now, "waited too long for its turn")
+        if queue and self._is_free(key.device, now):
+            effects += self._send(queue.popleft(), now)
+        if queue:
+            self._timers.set(key, self._next_release(key.device))
+        else:
+            self._waiting.pop(key.device, None)
+        return effects
+
+    def _send(self, order: Order, now: Now) -> list[Effect]:
+        route = order.route
+        self._last_request = self._last_request % HIGHEST_REQUEST + 1
+        order.request = self._last_request
+        self._free_at[route.device] = now.mono + self._limits.min_interval
+        self._sent[order.request] = order
+        self._watched.setdefault((route.device, route.channel), []).append(order)
+        self._timers.set(AnswerDue(order.request), now.mono + self._limits.timeout)
+        return [
+            SendCommand(
+                route.link, route.device, route.target, order.command, order.request, order.deadline
+            )
+        ]
+
+    def answered(self, answer: CommandAnswered, now: Now, values: Values) -> list[Effect]:
+        """The cloud or device answered; `values` are the channel's at this moment.
+
+        An answer that nobody waits for, or that comes by another link, is ignored.
+        """
+        order = self._sent.get(answer.request)
+        if order is None or order.route.link != answer.link or order.accepted:
+            return []
+        if not answer.ok:
+            self._finish(order)
+            error = answer.text or "refused without a reason"
+            return order.result("error", Stage.SENT, now, error)
+        order.accepted = True
+        effects = order.result("ok", Stage.ACCEPTED, now)
+        if order.shown or shows(order.command, order.before, values):
+            return effects + self._confirm(order, now)
+        self._timers.set(AnswerDue(answer.request), now.mono + self._limits.confirm_timeout)
+        return effects
+
+    def route_of(self, request: int) -> tuple[DeviceId, ChannelKey] | None:
+        """The channel that a sent command is for."""
+        order = self._sent.get(request)
+        return (order.route.device, order.route.channel) if order else None
+
+    def not_sent(self, event: CommandNotSent, now: Now) -> list[Effect]:
+        """The source gave the command back."""
+        order = self._sent.get(event.request)
+        if order is None or order.route.link != event.link:
+            return []
+        self._finish(order)
+        return order.result(event.status, Stage.REFUSED, now, event.text)
+
+    def timed_out(self, key: AnswerDue, now: Now) -> list[Effect]:
+        """The timer of a sent command rang."""
+        order = self._sent.get(key.request)
+        if order is None:
+            return []
+        self._finish(order)
+        if order.accepted:
+            error = "accepted, but no matching state came"
+            return order.result("timeout", Stage.CONFIRM, now, error)
+        return order.result("timeout", Stage.SENT, now, "no answer")
+
+    def seen(self, device: DeviceId, channel: ChannelKey, values: Values, now: Now) -> list[Effect]:
+        """A channel's values changed: perhaps a command did that."""
+        effects: list[Effect] = []
+        for order in list(self._watched.get((device, channel), ())):
+            if shows(order.command, order.before, values):
+                order.shown = True
+                if order.accepted:
+                    effects += self._confirm(order, now)
+        return effects
+
+    def drop_device(self, device: DeviceId, status: str, error: str, now: Now) -> list[Effect]:
+        """The device is gone: finish all its commands."""
+        waiting = list(self._waiting.pop(device, ()))
+        sent = [order for order in self._sent.values() if order.route.device == device]
+        self._free_at.pop(device, None)
+        self._timers.cancel(ReleaseDue(device))
+        return self._end(waiting, sent, status, error, now)
+
+    def stop(self, now: Now) -> list[Effect]:
+        """The bridge stops: finish everything."""
+        waiting = [order for queue in self._waiting.values() for order in queue]
+        self._waiting.clear()
+        sent = list(self._sent.values())
+        return self._end(waiting, sent, "error", "the bridge is shutting down", now)
+
+    def _end(
+        self, waiting: list[Order], sent: list[Order], status: str, error: str, now: Now
+    ) -> list[Effect]:
+        effects: list[Effect] = []
+        for order in waiting:
+            self._count -= 1
+            effects += order.result(status, Stage.REFUSED, now, error)
+        for order in sent:
+            self._finish(order)
+            stage = Stage.CONFIRM if order.accepted else Stage.SENT
+            effects += order.result(status, stage, now, error)
+        return effects
+
+    def _confirm(self, order: Order, now: Now) -> list[Effect]:
+        self._finish(order)
+        return order.result("ok", Stage.CONFIRMED, now)
+
+    def _finish(self, order: Order) -> None:
+        route = order.route
+        del self._sent[order.request]
+        self._count -= 1
+        self._timers.cancel(AnswerDue(order.request))
+        watched = self._watched[route.device, route.channel]
+        watched.remove(order)
+        if not watched:
+            del self._watched[route.device, route.channel]

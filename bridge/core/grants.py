@@ -1,0 +1,95 @@
+"""Consents: which devices there are, what we may do with them, and how they go."""
+
+from __future__ import annotations
+
+from bridge.core.device import Device
+from bridge.core.dispatch import Dispatch
+from bridge.core.model import (
+    Access,
+    AccessReported,
+    Adopt,
+    DeviceId,
+    DeviceMoved,
+    DropGrant,
+    Effect,
+    Grant,
+    Json,
+    Move,
+    Now,
+    Release,
+    SaveGrant,
+)
+from bridge.core.publications import Publications
+from bridge.core.registry import Registry
+from bridge.core.results import iso
+
+
+class Grants:
+    """Brings devices in and takes them away."""
+
+    def __init__(self, registry: Registry, publications: Publications, dispatch: Dispatch) -> None:
+        self._registry = registry
+        self._publications = publications
+        self._dispatch = dispatch
+
+    def adopt(self, grant: Grant) -> list[Effect]:
+        """Serve a stored grant; one of a disabled device is left alone."""
+        if self._registry.override(grant.device).disabled:
+            return self._publications.forget(grant.device) if self._was_published(grant) else []
+        self._registry.adopt(grant)
+        return [Adopt(grant)]
+
+    def granted(self, grant: Grant, now: Now) -> list[Effect]:
+        """A consent was given, or given anew."""
+        new = grant.device not in self._registry.devices
+        effects = self.adopt(grant)
+        effects.append(self._event("consent_granted", grant.device, now))
+        if new and effects:
+            effects.append(self._event("device_added", grant.device, now))
+        return effects
+
+    def revoked(self, device: DeviceId, now: Now) -> list[Effect]:
+        """A consent was withdrawn; it is no longer stored."""
+        if device not in self._registry.devices:
+            return []
+        return [self._event("consent_revoked", device, now), *self._take_away(device, now)]
+
+    def remove(self, device: DeviceId, now: Now) -> list[Effect]:
+        """Somebody who runs the bridge wants the device gone, until the next consent."""
+        return [DropGrant(device), *self._take_away(device, now)]
+
+    def access(self, device: Device, event: AccessReported) -> list[Effect]:
+        """The cloud told what we may do; it alone decides about control."""
+        path = device.paths[event.link]
+        code = event.code if event.code and event.code != device.code else None
+        device.code = code or device.code
+        if path.access is event.access and code is None:
+            return []
+        path.access = event.access
+        control = None if event.access is Access.NONE else event.access is Access.CONTROL
+        return [SaveGrant(device.id, control=control, code=code)]
+
+    def moved(self, device: Device, event: DeviceMoved) -> list[Effect]:
+        """Another cloud host serves the device from now on."""
+        path = device.paths.pop(event.link)
+        path.link = event.to
+        path.online = None
+        device.paths[event.to] = path
+        return [SaveGrant(device.id, host=event.to), Move(device.id, event.to)]
+
+    def _take_away(self, device: DeviceId, now: Now) -> list[Effect]:
+        known = self._registry.devices[device]
+        effects = self._dispatch.drop_device(device, "unknown", "the device was removed", now)
+        known.online = False
+        effects += self._publications.availability(known)
+        effects += self._publications.forget(device)
+        self._registry.drop(device)
+        effects += [Release(device), self._event("device_removed", device, now)]
+        return effects
+
+    def _was_published(self, grant: Grant) -> bool:
+        return grant.device in self._publications.known_devices()
+
+    def _event(self, what: str, device: DeviceId, now: Now) -> Effect:
+        body: dict[str, Json] = {"type": what, "device": device, "ts": iso(now.wall)}
+        return self._publications.event(self._registry.settings.topics.bridge("event"), body)

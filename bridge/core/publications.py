@@ -1,0 +1,202 @@
+"""What goes to the broker, and the record of every retained topic, so that it can be cleared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bridge.core import jsontext, topics
+from bridge.core.device import ChannelKey, ChannelState, Device
+from bridge.core.kinds.fields import Values
+from bridge.core.model import DeviceId, Effect, Json, Lane, Publish, SaveTopics
+from bridge.core.registry import Registry
+from bridge.core.results import iso
+
+LONGEST_CHANNEL = 60_000
+"""Characters of a channel's JSON; a component that reports more is left out."""
+
+_TAKEN = frozenset({"set", "result", "event"})
+"""Last levels below a channel that are not values."""
+
+
+class Publications:
+    """Builds publications; only changed documents are published again."""
+
+    def __init__(self, registry: Registry, known: dict[DeviceId, set[str]]) -> None:
+        self._registry = registry
+        self._topics = registry.settings.topics
+        self._known = known
+        self._unsaved: set[DeviceId] = set()
+        self._documents: dict[str, int] = {}
+
+    def channel(self, device: Device, state: ChannelState, lane: Lane) -> list[Effect]:
+        """A channel's retained JSON, with the plain values where they are wanted.
+
+        An endless one gives nothing.
+        """
+        settings = self._registry.settings
+        channel = state.channel
+        topic = self._topics.channel(self._registry.root(device.id), channel.kind, channel.number)
+        body = jsontext.dump({**state.values, "ts": iso(state.changed_at)})
+        if len(body) > LONGEST_CHANNEL:
+            return []
+        effects: list[Effect] = [self._retained(device.id, topic, body, lane)]
+        if settings.values:
+            effects += self._plain_values(device.id, topic, state, lane)
+        state.sent = state.values
+        return effects
+
+    def _plain_values(
+        self, device: DeviceId, topic: str, state: ChannelState, lane: Lane
+    ) -> Iterable[Effect]:
+        refill = lane is Lane.REFILL
+        for key, value in state.values.items():
+            if not topics.is_part(key) or key in _TAKEN:
+                continue
+            if refill or key not in state.sent or state.sent[key] != value:
+                yield self._retained(device, f"{topic}/{key}", _plain(value), lane, qos=0)
+
+    def device_state(self, device: Device, lane: Lane) -> list[Effect]:
+        """All channels of a device in one retained JSON, where that is wanted."""
+        if not self._registry.settings.device_state:
+            return []
+        body: dict[str, dict[str, Values]] = {}
+        for (kind, number), state in sorted(device.channels.items()):
+            body.setdefault(kind, {})[str(number)] = state.values
+        topic = self._topics.device(self._registry.root(device.id), "state")
+        return [self._retained(device.id, topic, jsontext.dump(body), lane)]
+
+    def raw(self, device: Device, status: dict[str, Json]) -> list[Effect]:
+        """The components of a status as they came, where that is wanted."""
+        if not self._registry.settings.raw:
+            return []
+        root = self._registry.root(device.id)
+        return [
+            Publish(self._topics.raw(root, key), jsontext.dump(value), retain=False, qos=0)
+            for key, value in status.items()
+            if topics.is_part(key.replace(":", "."))
+        ]
+
+    def clear_channel(self, device: Device, key: ChannelKey) -> list[Effect]:
+        """Take away what was retained for a channel that is no more."""
+        base = self._topics.channel(self._registry.root(device.id), *key)
+        gone = [
+            topic
+            for topic in self._known.get(device.id, ())
+            if topic == base or topic.startswith(f"{base}/")
+        ]
+        self._known[device.id].difference_update(gone)
+        self._unsaved.add(device.id)
+        return [Publish(topic, "") for topic in gone]
+
+    def availability(self, device: Device, lane: Lane = Lane.STATE) -> list[Effect]:
+        """`online` or `offline`; nothing before the first verdict."""
+        if device.online is None:
+            return []
+        topic = self.availability_topic(device.id)
+        return [self._retained(device.id, topic, "online" if device.online else "offline", lane)]
+
+    def availability_topic(self, device: DeviceId) -> str:
+        """Where a device's availability is."""
+        return self._topics.device(self._registry.root(device), "availability")
+
+    def device_document(
+        self, device: DeviceId, name: str, body: Json, lane: Lane = Lane.STATE
+    ) -> list[Effect]:
+        """A document of a device, such as `info`, unless it is the one published last."""
+        topic = self._topics.device(self._registry.root(device), name)
+        text = jsontext.dump(body)
+        if not self._is_new(topic, text, lane):
+            return []
+        return [self._retained(device, topic, text, lane)]
+
+    def document(self, topic: str, body: Json, lane: Lane = Lane.STATE) -> list[Effect]:
+        """A retained document of the bridge, unless it is the one published last."""
+        text = body if isinstance(body, str) else jsontext.dump(body)
+        if not self._is_new(topic, text, lane):
+            return []
+        return [Publish(topic, text, retain=self._registry.settings.retain, lane=lane)]
+
+    def clear(self, topic: str) -> list[Effect]:
+        """Take a retained document of the bridge away."""
+        self._documents.pop(topic, None)
+        return [Publish(topic, "")]
+
+    def event(self, topic: str, body: Json, *, qos: int = 1, expiry: int | None = 60) -> Effect:
+        """A message that is never retained."""
+        return Publish(
+            topic, jsontext.dump(body), retain=False, qos=qos, lane=Lane.EVENT, expiry=expiry
+        )
+
+    def prune(self, device: Device) -> list[Effect]:
+        """Take away what former runs left: topics of channels or aliases that are no more.
+
+        Only for a device whose whole status is known.
+        """
+        root = self._registry.root(device.id)
+        channels = tuple(
+            self._topics.channel(root, kind, number) for kind, number in device.channels
+        )
+        documents = {self._topics.device(root, name) for name in ("availability", "info", "state")}
+        known = self._known.get(device.id, set())
+        gone = {
+            topic
+            for topic in known - documents
+            if topic not in channels and topic.rpartition("/")[0] not in channels
+        }
+        if gone:
+            known -= gone
+            self._unsaved.add(device.id)
+        return [Publish(topic, "") for topic in sorted(gone)]
+
+    def known_devices(self) -> set[DeviceId]:
+        """Every device that has, or had in former runs, retained topics."""
+        return set(self._known)
+
+    def forget(self, device: DeviceId) -> list[Effect]:
+        """Take away everything retained for a device but its availability.
+
+        That must say `offline` first, and be read, before `forgotten` takes it away too.
+        """
+        keep = self.availability_topic(device)
+        gone = sorted(self._known.get(device, set()) - {keep})
+        for topic in gone:
+            self._documents.pop(topic, None)
+        self._known[device] = {keep}
+        self._unsaved.add(device)
+        return [Publish(topic, "") for topic in gone]
+
+    def forgotten(self, device: DeviceId) -> list[Effect]:
+        """Take the last topic of a forgotten device away, and the record of it."""
+        topics_left = self._known.pop(device, set())
+        self._unsaved.add(device)
+        return [Publish(topic, "") for topic in sorted(topics_left)]
+
+    def unsaved(self) -> list[Effect]:
+        """The records that changed since the last call, to be written down."""
+        effects: list[Effect] = [
+            SaveTopics(device, frozenset(self._known.get(device, ()))) for device in self._unsaved
+        ]
+        self._unsaved.clear()
+        return effects
+
+    def _is_new(self, topic: str, text: str, lane: Lane) -> bool:
+        fingerprint = hash(text)
+        if self._documents.get(topic) == fingerprint and lane is not Lane.REFILL:
+            return False
+        self._documents[topic] = fingerprint
+        return True
+
+    def _retained(
+        self, device: DeviceId, topic: str, text: str, lane: Lane, qos: int = 1
+    ) -> Effect:
+        known = self._known.setdefault(device, set())
+        if topic not in known:
+            known.add(topic)
+            self._unsaved.add(device)
+        return Publish(topic, text, retain=self._registry.settings.retain, qos=qos, lane=lane)
+
+
+def _plain(value: Json) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else jsontext.dump(value)

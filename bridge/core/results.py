@@ -1,0 +1,141 @@
+"""What the sender of a command is told: one JSON message per stage, the last one final."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from bridge.core import jsontext
+from bridge.core.device import ChannelKey
+from bridge.core.kinds.fields import Values
+from bridge.core.model import (
+    Command,
+    DeviceId,
+    Effect,
+    Json,
+    Lane,
+    LinkId,
+    Now,
+    Publish,
+    SourceKind,
+    Target,
+)
+
+RESULT_EXPIRY = 60
+"""A result older than this (s) is of no use to anybody."""
+
+_ECHO_LIMIT = 256
+"""Characters of a command that are sent back."""
+
+
+class Stage(StrEnum):
+    """How far a command got."""
+
+    REFUSED = "refused"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
+    CONFIRM = "confirm"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who wants to know: the `/set` message, as far as its answer needs it."""
+
+    topic: str
+    """The channel's topic; results go to `<topic>/result`."""
+    arrived: float
+    wanted: Mapping[str, Json] = field(default_factory=dict)
+    id: Json = None
+    qos: int = 1
+    response_topic: str | None = None
+    correlation: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a command goes: the device's channel, its component, and the link to it."""
+
+    device: DeviceId
+    channel: ChannelKey
+    target: Target
+    link: LinkId
+    source: SourceKind
+
+
+@dataclass(slots=True)
+class Order:
+    """A command on its way, and how far it got. Times are monotonic s."""
+
+    sender: Sender
+    route: Route
+    command: Command
+    deadline: float
+    before: Values = field(default_factory=dict)
+    """The channel's values when it arrived."""
+    request: int = 0
+    shown: bool = False
+    """The state that was asked for was seen since it was sent."""
+    accepted: bool = False
+
+    def result(self, status: str, stage: Stage, now: Now, error: str | None = None) -> list[Effect]:
+        """The messages that tell the sender of this command."""
+        return result(self.sender, status, stage, now, error, self.route, self.request)
+
+
+def result(
+    sender: Sender,
+    status: str,
+    stage: Stage,
+    now: Now,
+    error: str | None = None,
+    route: Route | None = None,
+    request: int = 0,
+) -> list[Effect]:
+    """The messages of one stage: on the result topic, and where the sender asked for them."""
+    body = jsontext.dump(
+        {
+            "id": sender.id,
+            "status": status,
+            "stage": stage.value,
+            "command": _echo(sender.wanted),
+            "via": f"{route.source}:{route.link}" if route else None,
+            "trid": request or None,
+            "ms": round((now.mono - sender.arrived) * 1000),
+            "error": error,
+            "ts": iso(now.wall),
+        }
+    )
+    properties: list[tuple[str, str]] = []
+    if route is not None:
+        properties = [("source", route.source.value), ("device", route.device)]
+    places: list[tuple[str, bytes | None]] = [(f"{sender.topic}/result", None)]
+    if sender.response_topic is not None:
+        places.append((sender.response_topic, sender.correlation))
+    return [
+        Publish(
+            topic,
+            body,
+            retain=False,
+            qos=sender.qos,
+            lane=Lane.EVENT,
+            correlation=correlation,
+            expiry=RESULT_EXPIRY,
+            properties=tuple(properties),
+        )
+        for topic, correlation in places
+    ]
+
+
+def _echo(wanted: Mapping[str, Json]) -> Json:
+    """The command as it was understood, or a note that it is too long to repeat."""
+    short = dict(wanted)
+    return short if len(str(short)) <= _ECHO_LIMIT else {"too_long": True}
+
+
+def iso(wall: float) -> str:
+    """Unix seconds as ISO 8601 in UTC, to the millisecond, with `Z`."""
+    moment = datetime.fromtimestamp(wall, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

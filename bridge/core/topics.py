@@ -1,0 +1,132 @@
+"""Every topic is built and parsed here and nowhere else.
+
+The layout below the base topic:
+
+    bridge/state, bridge/info, bridge/devices, bridge/health, bridge/event, bridge/log
+    bridge/hosts/<link>
+    bridge/request/<name>, bridge/response/<name>
+    <device>/availability, <device>/info, <device>/state, <device>/get
+    <device>/raw/<component>
+    <device>/<kind>/<n>, .../<value>, .../set, .../set/<key>, .../result, .../event
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+BRIDGE = "bridge"
+"""The reserved first level that no device may take."""
+
+_PART = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
+_FORBIDDEN = re.compile(r"[+#\x00-\x1f\x7f-\x9f\ud800-\udfff￾￿]")
+
+_HOME_ASSISTANT = "homeassistant/"
+
+RESERVED_KINDS = frozenset({"raw", "rpc", "set", "get"})
+"""Kinds whose channels would be mistaken for other topics of a device."""
+
+
+def is_part(text: str) -> bool:
+    """Whether `text` can be one level of a topic that we publish."""
+    return _PART.fullmatch(text) is not None
+
+
+def is_publishable(topic: str) -> bool:
+    """Whether a topic named by somebody else can be published to: no wildcard, no control."""
+    return 0 < len(topic) <= 1_000 and not topic.startswith("$") and not _FORBIDDEN.search(topic)
+
+
+class Inbound(Enum):
+    """What a message that reached us is about."""
+
+    SET = "set"
+    GET = "get"
+    REQUEST = "request"
+    HOME_ASSISTANT = "home_assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A topic that somebody published to: `name` is the device or the request's name."""
+
+    about: Inbound
+    name: str
+    kind: str = ""
+    number: int = 0
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics below one base topic."""
+
+    base: str
+
+    @property
+    def state(self) -> str:
+        """`online` or `offline`: the bridge itself, and its will."""
+        return f"{self.base}/bridge/state"
+
+    def bridge(self, name: str) -> str:
+        """One of the bridge's own topics: `info`, `devices`, `health`, `event`, `log`."""
+        return f"{self.base}/bridge/{name}"
+
+    def host(self, link: str) -> str:
+        """The state of one connection."""
+        return f"{self.base}/bridge/hosts/{link}"
+
+    def response(self, name: str) -> str:
+        """Where a request's answer goes."""
+        return f"{self.base}/bridge/response/{name}"
+
+    def device(self, root: str, name: str) -> str:
+        """A device's own topic: `availability`, `info`, `state`; `root` is its id or alias."""
+        return f"{self.base}/{root}/{name}"
+
+    def channel(self, root: str, kind: str, number: int) -> str:
+        """The retained JSON of one channel."""
+        return f"{self.base}/{root}/{kind}/{number}"
+
+    def raw(self, root: str, component: str) -> str:
+        """A component's payload as received."""
+        return f"{self.base}/{root}/raw/{component}"
+
+    def is_answer_box(self, topic: str) -> bool:
+        """Whether somebody may have answers sent there: not where we or Home Assistant listen."""
+        return is_publishable(topic) and not topic.startswith((f"{self.base}/", _HOME_ASSISTANT))
+
+    def subscriptions(self, aliases: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The filters of everything that may be told to us; never a bare `#`."""
+        roots = ("+", *(alias for alias in aliases if "/" in alias))
+        filters = [f"{self.base}/bridge/request/#"]
+        for root in roots:
+            filters += [
+                f"{self.base}/{root}/+/+/set",
+                f"{self.base}/{root}/+/+/set/+",
+                f"{self.base}/{root}/get",
+            ]
+        return tuple(filters)
+
+    def parse(self, topic: str) -> Parsed | None:
+        """What a message to `topic` is about; None if the topic is none of ours."""
+        prefix = f"{self.base}/"
+        if not topic.startswith(prefix):
+            return None
+        rest = topic[len(prefix) :]
+        if rest.startswith("bridge/request/"):
+            return Parsed(Inbound.REQUEST, rest.removeprefix("bridge/request/"))
+        if rest.startswith("bridge/"):
+            return None
+        parts = rest.split("/")
+        if len(parts) >= 2 and parts[-1] == "get":
+            return Parsed(Inbound.GET, "/".join(parts[:-1]))
+        key = None
+        if len(parts) >= 5 and parts[-2] == "set":
+            key = parts[-1]
+            parts = parts[:-1]
+        if len(parts) < 4 or parts[-1] != "set" or not _NUMBER.fullmatch(parts[-2]):
+            return None
+        return Parsed(Inbound.SET, "/".join(parts[:-3]), parts[-3], int(parts[-2]), key)
