@@ -1,0 +1,336 @@
+"""Every key of the configuration: how it is read, its default, and one line of explanation.
+
+This table is the only place that knows them. Loading, defaults, the check for unknown keys, the
+names of environment variables and `config.example.yaml` all come from it. Defaults are written
+as a user would write them and go through the same reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bridge.config import files, model, values
+from bridge.config.values import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    name: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys as they are written."""
+        return (self.name,)
+
+
+@dataclass(frozen=True, slots=True)
+class Key(_Named):
+    """A key with one value; a default of None means that the key may be null.
+
+    `shown` is what the example shows: of a needed key a value to replace, of another one the
+    default where it depends on something else.
+    """
+
+    read: Reader
+    default: str | None
+    help: str
+    required: bool = False
+    shown: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListKey(_Named):
+    """A key with a list; `read` reads one item."""
+
+    read: Reader
+    default: tuple[str, ...]
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathKey(_Named):
+    """A key with a path; `check` looks at the file, `private` says that nobody else may read it."""
+
+    check: files.FileCheck | None
+    help: str
+    private: bool = False
+    shown: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey(_Named):
+    """A secret: `<name>` and `<name>_file`, or with `inline` off only the latter."""
+
+    help: str
+    required: bool = False
+    inline: bool = True
+    shown: str | None = None
+
+    @property
+    def file_name(self) -> str:
+        """The key that names a file with the secret."""
+        return f"{self.name}_file"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys as they are written."""
+        return (self.name, self.file_name) if self.inline else (self.file_name,)
+
+
+Leaf = Key | ListKey | PathKey | SecretKey
+
+
+@dataclass(frozen=True, slots=True)
+class Section(_Named):
+    """Keys below a key; `build` makes the value of them, and without it they lead nowhere."""
+
+    build: Callable[..., object] | None
+    help: str
+    children: tuple[Leaf | Section | Table, ...]
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table(_Named):
+    """A key below which the user chooses the keys (`read_name` reads one); each has a `row`."""
+
+    read_name: Callable[[str], str]
+    row: Section
+    help: str
+    example: str
+    """A key to show."""
+
+
+Child = Leaf | Section | Table
+
+_PORT = values.whole(1, 65535)
+_ONE_MACHINE = "several machines are not supported by this version"
+
+_MQTT = Section(
+    "mqtt",
+    model.MqttConfig,
+    "The MQTT broker, and what is published there",
+    (
+        Key("host", values.broker, None, "name or address of the broker", True, shown="localhost"),
+        Key("port", _PORT, None, "default: 1883, with tls 8883", shown="1883"),
+        Key("username", values.line(256), None, "login at the broker"),
+        SecretKey("password", "its password"),
+        Key("client_id", values.line(128), None, "default: shelly-bridge-<bridge_id>"),
+        Key(
+            "protocol",
+            values.choice("auto", "5", "3.1.1"),
+            "auto",
+            "auto (MQTT 5, falling back to 3.1.1), 5 or 3.1.1",
+        ),
+        Key("keepalive", values.whole(1, 3600), "30", "seconds between signs of life"),
+        Key("base_topic", values.topic, "shelly", "the first level(s) of all our topics"),
+        Key("retain", values.flag, "true", "the broker keeps the state for later subscribers"),
+        Key("values", values.flag, "false", "also one plain topic per value"),
+        Key("device_state", values.flag, "false", "also one JSON topic per device"),
+        Key("raw", values.flag, "false", "also the payloads as received"),
+        Section(
+            "tls",
+            model.TlsConfig,
+            "Encryption between bridge and broker",
+            (
+                Key("enabled", values.flag, "false", "speak TLS with the broker"),
+                PathKey("ca_file", files.readable, "PEM file; default: the system's authorities"),
+                PathKey("cert_file", files.readable, "PEM file, to log in by certificate"),
+                PathKey("key_file", files.readable, "its private key", private=True),
+            ),
+        ),
+    ),
+)
+
+_HOME_ASSISTANT = Section(
+    "homeassistant",
+    model.HomeAssistantConfig,
+    "Home Assistant finds the devices by itself (MQTT discovery)",
+    (
+        Key("enabled", values.flag, "true", "publish discovery messages"),
+        Key("discovery_prefix", values.topic, "homeassistant", "as set in Home Assistant"),
+        Key("status_topic", values.topic, "homeassistant/status", "where it says that it started"),
+    ),
+)
+
+_INTEGRATOR = Section(
+    "integrator",
+    model.IntegratorConfig,
+    "Shelly's Integrator API; tag and token come with a licence from Shelly",
+    (
+        Key("tag", values.line(128), None, "the integrator tag", True, shown="ITG_EXAMPLE"),
+        SecretKey("token", "the integrator token", True, shown="replace-this"),
+        ListKey("hosts", values.cloud_host, (), "cloud hosts to connect before the first consent"),
+        ListKey(
+            "allowed_hosts",
+            values.host_pattern,
+            ("*.shelly.cloud",),
+            "cloud hosts that may be sent the token",
+        ),
+        PathKey(
+            "trust_key_file", files.trust_key, "PEM that verifies SCL-Trust; default: Shelly's key"
+        ),
+        Key(
+            "api_url", values.https_url, "https://api.shelly.cloud", "where access tokens are made"
+        ),
+        Key("wss_port", _PORT, "6113", "WebSocket port of the cloud hosts"),
+        PathKey("ca_file", files.readable, "PEM of an additional authority, for tests"),
+        Key(
+            "consent_page",
+            values.https_url,
+            "https://my.shelly.cloud/integrator.html",
+            "where owners give consent",
+        ),
+    ),
+    optional=True,
+)
+
+_WEB = Section(
+    "web",
+    model.WebConfig,
+    "The two HTTP listeners",
+    (
+        Section(
+            "public",
+            model.PublicWebConfig,
+            "What the internet may reach: the consent callback, nothing else",
+            (
+                Key("enabled", values.flag, "true", "has something to do only with integrator"),
+                Key("listen", values.listen, "127.0.0.1:8090", "behind a reverse proxy with TLS"),
+                Key(
+                    "url",
+                    values.callback_url,
+                    None,
+                    "how Shelly reaches it: https://bridge.example.org",
+                ),
+                Key(
+                    "trusted_proxies",
+                    values.whole(0, 10),
+                    "0",
+                    "proxies in front whose X-Forwarded-For counts",
+                ),
+            ),
+        ),
+        Section(
+            "admin",
+            model.AdminWebConfig,
+            "Status page and metrics",
+            (
+                Key("enabled", values.flag, "true", "show them"),
+                Key(
+                    "listen",
+                    values.listen,
+                    "127.0.0.1:8080",
+                    "any other address than loopback needs a password",
+                ),
+                SecretKey("password", "file with the password of the page", inline=False),
+            ),
+        ),
+    ),
+)
+
+_COMMANDS = Section(
+    "commands",
+    model.CommandsConfig,
+    "Commands to devices; all in seconds",
+    (
+        Key("timeout", values.seconds(0.1, 300), "10", "how long the answer may take"),
+        Key("confirm_timeout", values.seconds(0, 300), "5", "then, how long the new state may"),
+        Key("min_interval", values.seconds(0, 60), "0.2", "between two commands to a device"),
+    ),
+)
+
+_AVAILABILITY = Section(
+    "availability",
+    model.AvailabilityConfig,
+    "When devices count as offline",
+    (Key("grace", values.seconds(0, 86400), "30", "seconds that a lost connection is forgiven"),),
+)
+
+_RECONNECT = Section(
+    "reconnect",
+    model.ReconnectConfig,
+    "Delays between attempts to reach a cloud host; in seconds, doubling and jittered",
+    (
+        Key("first", values.seconds(0.01, 3600), "1", "after the first failure"),
+        Key("longest", values.seconds(0.01, 3600), "60", "never more than that"),
+    ),
+)
+
+_CLUSTER = Section(
+    "cluster",
+    None,
+    "Several machines share the hosts: reserved, only the defaults are accepted",
+    (
+        Key("instance", values.only(None, _ONE_MACHINE), None, "name of this machine"),
+        ListKey("hosts", values.only(None, _ONE_MACHINE), (), "hosts this machine may own"),
+        Key("database", values.only(None, _ONE_MACHINE), None, "address of the common registry"),
+        Key("database_file", values.only(None, _ONE_MACHINE), None, "file with that address"),
+        Key("max_hosts", values.only("64", _ONE_MACHINE), "64", "hosts of this machine at most"),
+        Key("on_registry_loss", values.only("drop", _ONE_MACHINE), "drop", "drop or keep"),
+    ),
+)
+
+_LOG = Section(
+    "log",
+    model.LogConfig,
+    "The log, on standard error",
+    (
+        Key(
+            "level",
+            values.choice("debug", "info", "warning", "error"),
+            "info",
+            "debug, info, warning or error",
+        ),
+        Key("format", values.choice("text", "json"), "text", "text or json"),
+    ),
+)
+
+_DEVICE = Section(
+    "device",
+    model.DeviceConfig,
+    "What you want to say of single devices, by their id",
+    (
+        Key("name", values.line(100), None, "shown instead of its own name"),
+        Key("topic", values.alias, None, "used instead of its id; may hold slashes"),
+        Key("area", values.line(100), None, "where it is, for Home Assistant"),
+        Key("disabled", values.flag, "false", "leave this device out"),
+        Key("throttle", values.seconds(0, 3600), None, "seconds between two reports of a value"),
+    ),
+)
+
+SCHEMA = Section(
+    "",
+    model.Config,
+    "Configuration of shelly-bridge",
+    (
+        Key("version", values.version, "1", "of this file's form"),
+        _MQTT,
+        _HOME_ASSISTANT,
+        _INTEGRATOR,
+        _WEB,
+        _COMMANDS,
+        _AVAILABILITY,
+        _RECONNECT,
+        _CLUSTER,
+        PathKey(
+            "data_dir",
+            None,
+            "run by a user: ~/.local/state/shelly-bridge",
+            shown="/var/lib/shelly-bridge",
+        ),
+        _LOG,
+        Table("devices", values.device_id, _DEVICE, _DEVICE.help, "a8032abe54dc"),
+    ),
+)
+"""The whole configuration."""
+
+
+def leaves(section: Section = SCHEMA, prefix: str = "") -> Iterator[tuple[str, Leaf]]:
+    """Every key outside of tables with its dotted name; a secret comes once, without `_file`."""
+    for child in section.children:
+        if isinstance(child, Section):
+            yield from leaves(child, f"{prefix}{child.name}.")
+        elif not isinstance(child, Table):
+            yield prefix + child.name, child

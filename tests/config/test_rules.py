@@ -1,0 +1,144 @@
+"""What several keys must be together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.config.conftest import SMALLEST, Load, Problems
+
+MQTT = "mqtt: {host: broker, %s}\nintegrator: {tag: ITG, token: canary}\n"
+INTEGRATOR = "mqtt: {host: broker}\nintegrator: {tag: ITG, token: canary, %s}\n"
+
+
+def test_a_source_is_needed(problems: Problems) -> None:
+    assert problems("mqtt: {host: broker}") == ["no source: add an `integrator:` section"]
+    assert problems("mqtt: {host: broker}\nintegrator:\n") == [
+        "no source: add an `integrator:` section"
+    ]
+
+
+def test_a_broken_source_is_not_called_missing(problems: Problems) -> None:
+    assert problems("mqtt: {host: broker}\nintegrator: *x\n") == [
+        "2: integrator: aliases (*name) are not supported; quote the *"
+    ]
+
+
+def test_a_password_needs_a_user_before_mqtt_5(
+    problems: Problems, file: Path, config: Load
+) -> None:
+    expected = ["1: mqtt.password: needs mqtt.username (only MQTT 5 allows a password alone)"]
+    assert problems(MQTT % "password: canary") == expected
+    assert problems(MQTT % "password: canary, protocol: 3.1.1") == expected
+    file.unlink()
+    environ = {"HOME": "/h", "SHELLY_BRIDGE_MQTT__PASSWORD": "x"}
+    assert config("", environ | {"SHELLY_BRIDGE_MQTT__PROTOCOL": "5"}).mqtt.password
+    assert config("", environ | {"SHELLY_BRIDGE_MQTT__USERNAME": "u"}).mqtt.password
+
+
+def test_a_key_needs_its_certificate(problems: Problems, tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.touch(mode=0o600)
+    assert problems(MQTT % f"tls: {{enabled: true, key_file: {key}}}") == [
+        "1: mqtt.tls.key_file: needs mqtt.tls.cert_file"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("base", "prefix", "fine"),
+    [
+        ("homeassistant", "homeassistant", False),
+        ("home", "home/ha", False),
+        ("home/shelly", "home", True),
+        ("home", "homeassistant", True),
+        ("homeassistant", "home", True),
+    ],
+)
+def test_the_base_topic_does_not_hold_home_assistants(
+    problems: Problems, config: Load, base: str, prefix: str, fine: bool
+) -> None:
+    environ = {
+        "HOME": "/h",
+        "SHELLY_BRIDGE_MQTT__BASE_TOPIC": base,
+        "SHELLY_BRIDGE_HOMEASSISTANT__DISCOVERY_PREFIX": prefix,
+    }
+    if fine:
+        assert config("", environ).mqtt.base_topic == base
+    else:
+        (found,) = problems(SMALLEST, environ)
+        assert found.endswith("mqtt.base_topic: must not hold homeassistant.discovery_prefix")
+
+
+def test_hosts_lie_within_the_allowed_ones(problems: Problems) -> None:
+    assert problems(INTEGRATOR % "hosts: [a.shelly.cloud, shelly.cloud.evil.com]") == [
+        "2: integrator.hosts: shelly.cloud.evil.com is not within integrator.allowed_hosts"
+    ]
+    assert problems(INTEGRATOR % "allowed_hosts: []") == [
+        "2: integrator.allowed_hosts: must allow at least one host"
+    ]
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8080", "[::]:8080", "192.168.1.2:80", "pi.lan:80"])
+def test_a_page_that_others_can_reach_needs_a_password(
+    problems: Problems, config: Load, tmp_path: Path, listen: str
+) -> None:
+    text = f"web: {{admin: {{listen: '{listen}'%s}}}}\n"
+    assert problems(SMALLEST + text % "") == [
+        "3: web.admin.listen: any other address than loopback needs web.admin.password_file"
+    ]
+    config(text % ", enabled: false")
+    password = tmp_path / "password"
+    password.touch(mode=0o600)
+    password.write_text("canary")
+    assert config(text % f", password_file: {password}").web.admin.password is not None
+
+
+def test_a_password_that_cannot_be_read_is_reported_once(problems: Problems) -> None:
+    text = "web: {admin: {listen: '0.0.0.0:80', password_file: /none}}\n"
+    (found,) = problems(SMALLEST + text)
+    assert "password_file: /none cannot be read" in found
+
+
+def test_two_listeners_have_two_addresses(problems: Problems, config: Load) -> None:
+    text = "web: {admin: {listen: '127.0.0.1:%s'}, public: {listen: '127.0.0.1:%s'%s}}\n"
+    assert problems(SMALLEST + text % (80, 80, "")) == [
+        "3: web.admin.listen: is the address of web.public.listen too"
+    ]
+    config(text % (80, 80, ", enabled: false"))
+    config(text % (0, 0, ""))
+
+
+def test_delays_grow(problems: Problems, config: Load) -> None:
+    assert problems(SMALLEST + "reconnect: {first: 5, longest: 4}") == [
+        "3: reconnect.longest: must not be less than reconnect.first"
+    ]
+    config("reconnect: {first: 5, longest: 5}")
+
+
+def test_device_topics_are_their_own(problems: Problems, config: Load) -> None:
+    text = """\
+devices:
+  a8032abe54d1: {topic: kitchen}
+  a8032abe54d2: {topic: kitchen}
+  a8032abe54d3: {topic: a8032abe54d1}
+  a8032abe54d4: {topic: 0123456789ab}
+  a8032abe54d5: {topic: abcdef}
+  abcdef: {}
+"""
+    assert problems(SMALLEST + text) == [
+        "5: devices.a8032abe54d2.topic: is the topic of a8032abe54d1 too",
+        "6: devices.a8032abe54d3.topic: is the id of another device",
+        "7: devices.a8032abe54d4.topic: is the id of another device",
+        "8: devices.a8032abe54d5.topic: is the id of another device",
+    ]
+    config("devices: {a8032abe54d1: {topic: a8032abe54d1}, a8032abe54d2: {topic: facade}}")
+
+
+def test_tls_files_without_tls_are_remarked(config: Load, file: Path) -> None:
+    environ = {"HOME": "/h", "SHELLY_BRIDGE_MQTT__TLS__CA_FILE": __file__}
+    assert config("", environ).warnings == (
+        "mqtt.tls.ca_file: has no effect while mqtt.tls.enabled is false",
+    )
+    assert config("", environ | {"SHELLY_BRIDGE_MQTT__TLS__ENABLED": "on"}).warnings == ()
+    assert file.exists()
