@@ -1,0 +1,144 @@
+"""The SQLite file of the registry: its schema, how it is created, opened and checked.
+
+Knows nothing of what the tables mean.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from bridge.errors import StartError
+from bridge.store.data_dir import DataDirError, create_whole, start_errors, tighten
+
+FILE_NAME = "registry.db"
+SCHEMA_VERSION = 1
+
+_BUSY_TIMEOUT = 5.0
+"""Seconds to wait while another process writes."""
+_META = {"bridge_id", "callback_secret"}
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE grants (
+    device TEXT PRIMARY KEY,
+    host TEXT NOT NULL,
+    code TEXT NOT NULL,
+    type TEXT NOT NULL,
+    names TEXT NOT NULL,
+    control INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    granted_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE device_topics (
+    device TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    PRIMARY KEY (device, topic)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE used_proofs (
+    signed BLOB PRIMARY KEY,
+    body BLOB NOT NULL,
+    expires REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def open_database(directory: Path, *, create: bool, writable: bool) -> sqlite3.Connection:
+    """Open the registry in `directory`, making it if `create` and it is not there.
+
+    Any thread may use the connection, one at a time. Raises `DataDirError` or `StartError`;
+    nothing that is there is ever overwritten.
+    """
+    file = directory / FILE_NAME
+    with start_errors(file), _sqlite_errors(file):
+        if not file.exists():
+            _make_sure_it_is_new(file)
+            if not create:
+                raise DataDirError(f"{file}: there is no registry yet; the first start makes it")
+            create_whole(file, _build)
+        if not os.access(file, os.R_OK | os.W_OK):
+            raise DataDirError(f"{file}: not readable and writable for user {os.getuid()}")
+        tighten(file)
+        connection = _connect(file)
+        try:
+            _check(connection, file)
+            if not writable:
+                connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
+    """What was made once, when the registry was created."""
+    return dict(connection.execute("SELECT key, value FROM meta"))
+
+
+def _build(file: Path) -> None:
+    with closing(_connect(file)) as connection:
+        # A write-ahead log with synchronous=FULL is durable at COMMIT for one appended and flushed
+        # write; a rollback journal needs synchronous=EXTRA and several times the writes. It also
+        # lets other processes read while the bridge writes.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(f"{_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
+        connection.executemany(
+            "INSERT INTO meta (key, value) VALUES (?, ?)",
+            [("bridge_id", secrets.token_hex(4)), ("callback_secret", secrets.token_urlsafe(32))],
+        )
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{file.absolute().as_uri()}?mode=rw",  # never creates
+        uri=True,
+        timeout=_BUSY_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    # Deleted devices must not stay readable in free pages of the file.
+    connection.execute("PRAGMA secure_delete = ON")
+    return connection
+
+
+def _make_sure_it_is_new(file: Path) -> None:
+    """A log without its registry would be replayed into a new one."""
+    log = file.with_name(f"{file.name}-wal")
+    if log.exists():
+        raise DataDirError(f"{file}: the file is gone but {log.name} is there; restore a backup")
+
+
+def _check(connection: sqlite3.Connection, file: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise DataDirError(
+            f"{file}: a newer version of the bridge wrote it (format {version}, this one knows "
+            f"{SCHEMA_VERSION}); install that version, or use another data_dir"
+        )
+    if version != SCHEMA_VERSION:
+        raise sqlite3.DatabaseError("not a registry of this bridge")
+    (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if result != "ok":
+        raise sqlite3.DatabaseError(" ".join(result.split()))
+    if _META - read_meta(connection).keys():
+        raise sqlite3.DatabaseError("its own id is missing")
+
+
+@contextmanager
+def _sqlite_errors(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        text = f"{file}: cannot be opened: {error}"
+        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}:
+            raise StartError(text) from error
+        raise DataDirError(text) from error
+    except sqlite3.DatabaseError as error:
+        raise DataDirError(
+            f"{file}: damaged ({error}); restore a backup or move it away, "
+            "then every device owner must give consent again"
+        ) from error

@@ -1,0 +1,259 @@
+"""The registry on disk: grants, who we are, which topics are retained, which proofs are used.
+
+Owns what the tables mean. Knows nothing of HTTP, MQTT or the cloud. Any thread may call any
+method; one at a time is served.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Set
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from bridge.core.model import DeviceId, Grant
+from bridge.errors import BridgeError, StoreError
+from bridge.store.data_dir import DirectoryLock, prepare
+from bridge.store.database import open_database, read_meta
+
+PROOF_LIMIT = 10_000
+"""Used proofs remembered at a time; each lives for less than three minutes."""
+
+_LONGEST_WAIT = 5.0
+"""Seconds to wait for another thread's turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Shows that a callback is genuine, and is good for one body only.
+
+    `signed` and `body` are SHA-256 hashes of what was signed and of the body that came with it at
+    `seen`; after `expires` (both unix s) the proof is refused elsewhere and can be forgotten.
+    """
+
+    signed: bytes
+    body: bytes
+    seen: float
+    expires: float
+
+
+class ProofReused(BridgeError):
+    """The same proof came before with another body; nothing was changed."""
+
+
+class Store:
+    """The open registry. Methods raise `StoreError` and leave it usable when one fails."""
+
+    bridge_id: str
+    """8 hex digits, made once."""
+    callback_secret: str
+    """The unguessable part of the consent callback's address, made once."""
+
+    def __init__(self, connection: sqlite3.Connection, lock: DirectoryLock | None) -> None:
+        self._connection = connection
+        self._lock = lock
+        self._turn = threading.Lock()
+        meta = read_meta(connection)
+        self.bridge_id = meta["bridge_id"]
+        self.callback_secret = meta["callback_secret"]
+
+    @classmethod
+    def open(cls, directory: Path, *, exclusive: bool, create: bool = True) -> Store:
+        """Open the registry in `directory`, making both if `create` and they are not there.
+
+        `exclusive` is for the one bridge that runs on the directory; otherwise the registry can
+        only be read, also while a bridge runs. Raises `DataDirError` (unusable, damaged, or of a
+        newer version: nothing is overwritten) or `StartError` (in use, disk full).
+        """
+        if create:
+            prepare(directory)
+        lock = DirectoryLock(directory) if exclusive else None
+        try:
+            return cls(open_database(directory, create=create, writable=exclusive), lock)
+        except BaseException:
+            if lock:
+                lock.release()
+            raise
+
+    def close(self) -> None:
+        """Close the file and let the next bridge in; safe to call twice.
+
+        A write that hangs is left to end with the process.
+        """
+        with suppress(StoreError), self._session() as connection:
+            connection.close()
+        if self._lock:
+            self._lock.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def grants(self) -> list[Grant]:
+        """Every stored grant, by device id."""
+        with self._session() as connection:
+            rows = connection.execute(f"{_SELECT_GRANT} ORDER BY device").fetchall()
+        return [_grant(row) for row in rows]
+
+    def grant(self, device: DeviceId) -> Grant | None:
+        """The grant of one device."""
+        with self._session() as connection:
+            row = connection.execute(f"{_SELECT_GRANT} WHERE device = ?", (device,)).fetchone()
+        return None if row is None else _grant(row)
+
+    def put_grant(self, grant: Grant, *, at: float, proof: Proof | None = None) -> bool:
+        """Store a grant (`at`: unix s) in place of the device's old one; on return it is on disk.
+
+        False, with nothing changed, if `proof` came with the same body before. Raises
+        `ProofReused` if it came with another one.
+        """
+        with self._transaction() as connection:
+            if proof and not _use(connection, proof):
+                return False
+            connection.execute(_PUT_GRANT, _row(grant, at))
+        return True
+
+    def delete_grant(self, device: DeviceId, *, proof: Proof | None = None) -> bool:
+        """Delete a device's grant, on return also from the disk; its topics stay listed.
+
+        False if there was none, or if `proof` came with the same body before. Raises
+        `ProofReused` as `put_grant`.
+        """
+        with self._transaction() as connection:
+            if proof and not _use(connection, proof):
+                return False
+            deleted = connection.execute("DELETE FROM grants WHERE device = ?", (device,))
+            return deleted.rowcount > 0
+
+    def update_grant(
+        self,
+        device: DeviceId,
+        *,
+        host: str | None = None,
+        control: bool | None = None,
+        code: str | None = None,
+    ) -> None:
+        """Change what is given of a stored grant; a device without one is left without."""
+        new = {"device": device, "host": host, "control": control, "code": code}
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE grants SET host = coalesce(:host, host), "
+                "control = coalesce(:control, control), code = coalesce(:code, code) "
+                "WHERE device = :device "
+                # The cloud repeats all this at every connect; equal values must not wear the disk.
+                "AND (host != :host OR control != :control OR code != :code)",
+                new,
+            )
+
+    def forget_device(self, device: DeviceId) -> None:
+        """Delete all that is stored of a device."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM grants WHERE device = ?", (device,))
+            connection.execute("DELETE FROM device_topics WHERE device = ?", (device,))
+
+    def topics(self) -> dict[DeviceId, set[str]]:
+        """The topics that hold, as far as we know, a retained message of a device."""
+        with self._session() as connection:
+            rows = connection.execute("SELECT device, topic FROM device_topics").fetchall()
+        found: dict[DeviceId, set[str]] = {}
+        for device, topic in rows:
+            found.setdefault(device, set()).add(topic)
+        return found
+
+    def set_topics(self, device: DeviceId, topics: Set[str]) -> None:
+        """Replace the list of a device's retained topics.
+
+        After a power cut the last seconds of it may be missing: it is written again as soon as
+        the device publishes, and flushing each change would wear out an SD card.
+        """
+        with self._session() as connection:
+            rows = connection.execute(
+                "SELECT topic FROM device_topics WHERE device = ?", (device,)
+            ).fetchall()
+        known = {topic for (topic,) in rows}
+        if known == topics:
+            return
+        with self._transaction(durable=False) as connection:
+            connection.executemany(
+                "DELETE FROM device_topics WHERE device = ? AND topic = ?",
+                [(device, topic) for topic in known - topics],
+            )
+            connection.executemany(
+                "INSERT OR IGNORE INTO device_topics (device, topic) VALUES (?, ?)",
+                [(device, topic) for topic in topics - known],
+            )
+
+    @contextmanager
+    def _session(self) -> Iterator[sqlite3.Connection]:
+        if not self._turn.acquire(timeout=_LONGEST_WAIT):
+            raise StoreError("the registry is busy: the disk does not answer in time")
+        try:
+            yield self._connection
+        except sqlite3.Error as error:
+            raise StoreError(f"the registry cannot be used: {error}") from error
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def _transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._session() as connection:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+
+_SELECT_GRANT = "SELECT device, host, code, type, names, control, user FROM grants"
+_PUT_GRANT = (
+    "INSERT OR REPLACE INTO grants (device, host, code, type, names, control, user, granted_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def _row(grant: Grant, at: float) -> tuple[object, ...]:
+    names = json.dumps(grant.names)
+    control = int(grant.control)
+    return (grant.device, grant.host, grant.code, grant.type, names, control, grant.user, at)
+
+
+def _grant(row: tuple[DeviceId, str, str, str, str, int, str]) -> Grant:
+    device, host, code, kind, names, control, user = row
+    try:
+        return Grant(device, host, code, kind, tuple(json.loads(names)), bool(control), user)
+    except ValueError as error:
+        raise StoreError(f"the registry is damaged: the names of {device}") from error
+
+
+def _use(connection: sqlite3.Connection, proof: Proof) -> bool:
+    """Mark a proof as used; False if it was used before for the same body."""
+    connection.execute("DELETE FROM used_proofs WHERE expires < ?", (proof.seen,))
+    row = connection.execute(
+        "SELECT body FROM used_proofs WHERE signed = ?", (proof.signed,)
+    ).fetchone()
+    if row is not None:
+        if row[0] != proof.body:
+            raise ProofReused("the proof was used before for another body")
+        return False
+    (count,) = connection.execute("SELECT count(*) FROM used_proofs").fetchone()
+    if count >= PROOF_LIMIT:
+        raise StoreError("too many consents at a time")
+    connection.execute(
+        "INSERT INTO used_proofs (signed, body, expires) VALUES (?, ?, ?)",
+        (proof.signed, proof.body, proof.expires),
+    )
+    return True

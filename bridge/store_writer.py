@@ -1,0 +1,110 @@
+"""Writes to the registry what the engine wants remembered, so that the engine never waits."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+
+from bridge.core.model import DeviceId, DropGrant, SaveGrant, SaveTopics
+from bridge.errors import StoreError
+from bridge.store import Store
+from bridge.threads import CrashHook, Deadline, spawn
+
+RETRY = 30.0
+"""After a failed write (a full disk) the next attempt comes this much later (s)."""
+
+MOST_WAITING = 10_000
+
+_log = logging.getLogger(__name__)
+
+Work = SaveGrant | DropGrant | SaveTopics
+
+
+class StoreWriter:
+    """A thread named `store-writer` with at most one piece of work of a kind for each device.
+
+    A later piece replaces an earlier one, so what waits is bounded by the number of devices.
+    """
+
+    def __init__(self, store: Store, on_crash: CrashHook) -> None:
+        self._store = store
+        self._on_crash = on_crash
+        self._waiting: OrderedDict[tuple[type, DeviceId], Work] = OrderedDict()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._failing = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread = spawn("store-writer", self._run, self._on_crash)
+
+    def put(self, work: Work) -> None:
+        """Have something written; never waits."""
+        with self._changed:
+            key = (type(work), work.device)
+            earlier = self._waiting.pop(key, None)
+            if isinstance(work, SaveGrant) and isinstance(earlier, SaveGrant):
+                work = _both(earlier, work)
+            self._waiting[key] = work
+            while len(self._waiting) > MOST_WAITING:
+                self._waiting.popitem(last=False)
+            self._changed.notify()
+
+    def stop(self, deadline: Deadline) -> list[str]:
+        """Write what waits, and end; names the thread if it still lives."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._thread is None:
+            return []
+        self._thread.join(deadline.remaining())
+        return [self._thread.name] if self._thread.is_alive() else []
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._waiting and not self._stopping:
+                    self._changed.wait(10.0)
+                if not self._waiting:
+                    if self._stopping:
+                        return
+                    continue
+                key, work = self._waiting.popitem(last=False)
+            if not self._write(work):
+                with self._changed:
+                    if self._stopping:
+                        return
+                    self._waiting.setdefault(key, work)
+                    self._waiting.move_to_end(key, last=False)
+                    self._changed.wait_for(lambda: self._stopping, RETRY)
+
+    def _write(self, work: Work) -> bool:
+        try:
+            if isinstance(work, SaveGrant):
+                self._store.update_grant(
+                    work.device, host=work.host, control=work.control, code=work.code
+                )
+            elif isinstance(work, DropGrant):
+                self._store.forget_device(work.device)
+            else:
+                self._store.set_topics(work.device, work.topics)
+        except StoreError as error:
+            if not self._failing:
+                _log.error("%s; it will be tried again", error)
+            self._failing = True
+            return False
+        if self._failing:
+            _log.info("the registry can be written again")
+        self._failing = False
+        return True
+
+
+def _both(earlier: SaveGrant, later: SaveGrant) -> SaveGrant:
+    return SaveGrant(
+        later.device,
+        host=earlier.host if later.host is None else later.host,
+        control=earlier.control if later.control is None else later.control,
+        code=earlier.code if later.code is None else later.code,
+    )

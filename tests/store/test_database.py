@@ -1,0 +1,157 @@
+"""Opening: what is there is used, what is not is made, what is damaged is left alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bridge.core.model import DeviceId, Grant
+from bridge.errors import StartError
+from bridge.store import DataDirError, Store
+from bridge.store.database import FILE_NAME
+
+GRANT = Grant(DeviceId("a8032abe54dc"), "h.shelly.cloud", "code", "relay", ("name",) * 9, False)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A registry with enough in it to span several pages."""
+    with Store.open(tmp_path, exclusive=True) as store:
+        for number in range(200):
+            device = DeviceId(f"{number:012x}")
+            store.set_topics(device, {f"shelly/{device}/relay/{channel}" for channel in range(4)})
+        store.put_grant(GRANT, at=100.0)
+    return tmp_path / FILE_NAME
+
+
+def refused(directory: Path) -> str:
+    with pytest.raises(DataDirError) as caught:
+        Store.open(directory, exclusive=True)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert str(directory) in text
+    return text
+
+
+def emptied(content: bytes) -> bytes:
+    return content[:0]
+
+
+def zeroed(content: bytes) -> bytes:
+    return bytes(len(content))
+
+
+def scribbled(content: bytes) -> bytes:
+    return b"no database" + content[11:]
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def torn(content: bytes) -> bytes:
+    return content[:4096] + b"\xff" * 8192 + content[12288:]
+
+
+@pytest.mark.parametrize("damage", [emptied, zeroed, scribbled, cut, torn])
+def test_a_damaged_file_is_refused_and_left_alone(
+    file: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    damaged = damage(file.read_bytes())
+    file.write_bytes(damaged)
+    assert "damaged" in refused(file.parent)
+    assert file.read_bytes() == damaged
+    # The lock is free again.
+    refused(file.parent)
+
+
+def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        connection.execute("CREATE TABLE other (a)")
+        connection.commit()
+    assert "not a registry" in refused(tmp_path)
+
+
+def test_a_newer_format_is_refused_and_left_alone(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    content = file.read_bytes()
+    text = refused(file.parent)
+    assert "newer" in text
+    assert "99" in text
+    assert file.read_bytes() == content
+
+
+def test_a_missing_id_is_damage(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("DELETE FROM meta")
+        connection.commit()
+    assert "damaged" in refused(file.parent)
+
+
+def test_a_log_without_its_registry_is_refused(file: Path) -> None:
+    file.unlink()
+    log = file.with_name(f"{FILE_NAME}-wal")
+    log.write_bytes(b"x" * 100)
+    assert "restore a backup" in refused(file.parent)
+    assert log.read_bytes() == b"x" * 100
+    assert not file.exists()
+
+
+def test_the_data_directory_must_be_a_directory(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    place.write_text("mine")
+    assert "not a directory" in refused(place)
+    assert place.read_text() == "mine"
+    refused(place / "below")
+
+
+def test_a_directory_in_the_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).mkdir()
+    refused(tmp_path)
+
+
+def test_a_readable_file_is_closed_to_others(file: Path) -> None:
+    file.chmod(0o644)
+    with Store.open(file.parent, exclusive=True):
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_command_may_create_the_registry_before_the_first_run(tmp_path: Path) -> None:
+    directory = tmp_path / "not" / "there"
+    with Store.open(directory, exclusive=False) as command:
+        secret = command.callback_secret
+    with Store.open(directory, exclusive=True) as bridge:
+        assert bridge.callback_secret == secret
+
+
+def test_a_command_that_only_looks_creates_nothing(tmp_path: Path) -> None:
+    directory = tmp_path / "not-there"
+    with pytest.raises(DataDirError, match="no registry yet"):
+        Store.open(directory, exclusive=False, create=False)
+    assert not directory.exists()
+
+
+def test_a_second_bridge_is_refused(tmp_path: Path) -> None:
+    with (
+        Store.open(tmp_path, exclusive=True),
+        pytest.raises(StartError, match="another bridge") as caught,
+    ):
+        Store.open(tmp_path, exclusive=True)
+    # Unlike a data directory that cannot be used, this passes.
+    assert not isinstance(caught.value, DataDirError)
+    Store.open(tmp_path, exclusive=True).close()
+
+
+def test_a_busy_registry_is_not_called_damaged(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.store.database._BUSY_TIMEOUT", 0.0)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StartError) as caught:
+            Store.open(file.parent, exclusive=True)
+        assert not isinstance(caught.value, DataDirError)

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import os
+import resource
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bridge.core.model import DeviceId, Grant
+from bridge.errors import StoreError
+from bridge.store import Proof, ProofReused, Store
+from bridge.store.registry import PROOF_LIMIT
+
+DEVICE = DeviceId("a8032abe54dc")
+OTHER = DeviceId("b0a732000001")
+GRANT = Grant(
+    DEVICE, "shelly-1-eu.shelly.cloud", "SNSW-002P16EU", "relay", ("Pump", "Välve"), False, "12345"
+)
+PROOF = Proof(b"signed", b"body", seen=100.0, expires=200.0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "data", exclusive=True) as opened:
+        yield opened
+
+
+@contextmanager
+def reopened(store: Store, directory: Path) -> Iterator[Store]:
+    store.close()
+    with Store.open(directory, exclusive=True) as again:
+        yield again
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can grow beyond 1 KiB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_id_and_secret_are_made_once(store: Store, tmp_path: Path) -> None:
+    first = store.bridge_id, store.callback_secret
+    assert len(bytes.fromhex(store.bridge_id)) == 4
+    assert len(store.callback_secret) >= 32
+    with reopened(store, tmp_path / "data") as again:
+        assert (again.bridge_id, again.callback_secret) == first
+
+
+def test_every_registry_has_its_own_secret(store: Store, tmp_path: Path) -> None:
+    with Store.open(tmp_path / "other", exclusive=True) as other:
+        assert other.callback_secret != store.callback_secret
+        assert other.bridge_id != store.bridge_id
+
+
+def test_repr_does_not_show_the_secret(store: Store) -> None:
+    assert store.callback_secret not in repr(store)
+
+
+def test_grants_survive_a_restart(store: Store, tmp_path: Path) -> None:
+    assert store.put_grant(GRANT, at=100.0)
+    assert store.put_grant(replace(GRANT, device=OTHER, names=()), at=100.0)
+    with reopened(store, tmp_path / "data") as again:
+        assert again.grants() == [GRANT, replace(GRANT, device=OTHER, names=())]
+        assert again.grant(DEVICE) == GRANT
+
+
+def test_a_device_without_a_grant_is_none(store: Store) -> None:
+    assert store.grant(DEVICE) is None
+
+
+def test_a_later_grant_replaces_the_earlier_one(store: Store) -> None:
+    store.put_grant(GRANT, at=100.0)
+    store.put_grant(replace(GRANT, host="other.shelly.cloud", names=("Pump",)), at=101.0)
+    assert store.grants() == [replace(GRANT, host="other.shelly.cloud", names=("Pump",))]
+
+
+def test_a_deleted_grant_is_gone_but_its_topics_are_known(store: Store) -> None:
+    store.put_grant(GRANT, at=100.0)
+    store.set_topics(DEVICE, {"shelly/a8032abe54dc/relay/0"})
+    assert store.delete_grant(DEVICE)
+    assert not store.delete_grant(DEVICE)
+    assert store.grants() == []
+    assert store.topics() == {DEVICE: {"shelly/a8032abe54dc/relay/0"}}
+
+
+def test_a_forgotten_device_leaves_nothing_in_the_file(store: Store, tmp_path: Path) -> None:
+    store.put_grant(replace(GRANT, names=("a very private name",)), at=100.0)
+    store.set_topics(DEVICE, {"shelly/a8032abe54dc/relay/0"})
+    store.forget_device(DEVICE)
+    assert store.topics() == {}
+    assert store.grants() == []
+    store.close()
+    content = b"".join(file.read_bytes() for file in (tmp_path / "data").iterdir())
+    assert b"private" not in content
+    assert DEVICE.encode() not in content
+
+
+def test_update_changes_only_what_is_given(store: Store) -> None:
+    store.put_grant(GRANT, at=100.0)
+    store.update_grant(DEVICE, control=True)
+    assert store.grant(DEVICE) == replace(GRANT, control=True)
+    store.update_grant(DEVICE, host="b.shelly.cloud", code="X")
+    assert store.grant(DEVICE) == replace(GRANT, control=True, host="b.shelly.cloud", code="X")
+    store.update_grant(DEVICE, control=False)
+    assert store.grant(DEVICE) == replace(GRANT, host="b.shelly.cloud", code="X")
+
+
+def test_update_does_not_bring_a_withdrawn_grant_back(store: Store) -> None:
+    store.update_grant(DEVICE, control=True)
+    assert store.grants() == []
+
+
+def test_topics_are_replaced_per_device(store: Store, tmp_path: Path) -> None:
+    store.set_topics(DEVICE, frozenset({"a", "b"}))
+    store.set_topics(OTHER, frozenset({"c"}))
+    store.set_topics(DEVICE, frozenset({"b", "d"}))
+    with reopened(store, tmp_path / "data") as again:
+        assert again.topics() == {DEVICE: {"b", "d"}, OTHER: {"c"}}
+        again.set_topics(OTHER, frozenset())
+        assert again.topics() == {DEVICE: {"b", "d"}}
+
+
+def test_equal_values_are_not_written_again(store: Store, tmp_path: Path) -> None:
+    store.put_grant(GRANT, at=100.0)
+    store.set_topics(DEVICE, {"a", "b"})
+    log = tmp_path / "data" / "registry.db-wal"
+    before = log.read_bytes()
+    store.set_topics(DEVICE, {"b", "a"})
+    store.update_grant(DEVICE, host=GRANT.host, control=GRANT.control, code=GRANT.code)
+    assert log.read_bytes() == before
+
+
+def test_a_proof_is_good_once(store: Store) -> None:
+    assert store.put_grant(GRANT, at=100.0, proof=PROOF)
+    assert not store.put_grant(replace(GRANT, code="changed"), at=101.0, proof=PROOF)
+    assert not store.delete_grant(DEVICE, proof=PROOF)
+    assert store.grants() == [GRANT]
+
+
+def test_a_proof_is_not_good_for_another_body(store: Store) -> None:
+    store.put_grant(GRANT, at=100.0, proof=PROOF)
+    with pytest.raises(ProofReused):
+        store.put_grant(replace(GRANT, code="changed"), at=101.0, proof=replace(PROOF, body=b"2"))
+    with pytest.raises(ProofReused):
+        store.delete_grant(DEVICE, proof=replace(PROOF, body=b"2"))
+    assert store.grants() == [GRANT]
+
+
+def test_a_proof_of_a_withdrawal_of_nothing_counts_as_used(store: Store) -> None:
+    assert not store.delete_grant(DEVICE, proof=PROOF)
+    with pytest.raises(ProofReused):
+        store.put_grant(GRANT, at=101.0, proof=replace(PROOF, body=b"2"))
+
+
+def test_proofs_survive_a_restart(store: Store, tmp_path: Path) -> None:
+    store.put_grant(GRANT, at=100.0, proof=PROOF)
+    with (
+        reopened(store, tmp_path / "data") as again,
+        pytest.raises(ProofReused),
+    ):
+        again.put_grant(GRANT, at=101.0, proof=replace(PROOF, body=b"2"))
+
+
+def test_the_memory_of_proofs_is_bounded_and_empties_by_itself(store: Store) -> None:
+    # Filled by hand: ten thousand durable writes would take too long.
+    with store._transaction() as connection:
+        connection.executemany(
+            "INSERT INTO used_proofs VALUES (?, ?, ?)",
+            [(number.to_bytes(4), b"body", 200.0) for number in range(PROOF_LIMIT)],
+        )
+    with pytest.raises(StoreError):
+        store.put_grant(GRANT, at=199.0, proof=replace(PROOF, seen=199.0))
+    assert store.grants() == []
+    assert store.put_grant(GRANT, at=200.5, proof=replace(PROOF, seen=200.5))
+
+
+def test_a_full_disk_is_an_error_and_passes(store: Store, tmp_path: Path) -> None:
+    store.put_grant(GRANT, at=100.0)
+    with full_disk():
+        with pytest.raises(StoreError):
+            store.put_grant(replace(GRANT, device=OTHER), at=101.0, proof=PROOF)
+        with pytest.raises(StoreError):
+            store.set_topics(DEVICE, {"a"})
+        assert store.grants() == [GRANT]
+    assert store.put_grant(replace(GRANT, device=OTHER), at=102.0, proof=PROOF)
+    with reopened(store, tmp_path / "data") as again:
+        assert [grant.device for grant in again.grants()] == [DEVICE, OTHER]
+        assert again.topics() == {}
+
+
+def test_a_closed_store_says_so(store: Store) -> None:
+    store.close()
+    store.close()
+    with pytest.raises(StoreError):
+        store.grants()
+    with pytest.raises(StoreError):
+        store.put_grant(GRANT, at=100.0)
+
+
+def test_damaged_names_are_an_error(store: Store) -> None:
+    store.put_grant(GRANT, at=100.0)
+    with store._transaction() as connection:
+        connection.execute("UPDATE grants SET names = '[\"Pu'")
+    with pytest.raises(StoreError):
+        store.grants()
+
+
+def test_many_threads_may_write_at_once(store: Store) -> None:
+    def write(first: int) -> None:
+        for number in range(first, first + 10):
+            store.put_grant(replace(GRANT, device=DeviceId(f"{number:06x}")), at=100.0)
+
+    threads = [threading.Thread(target=write, args=(10 * part,)) for part in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(store.grants()) == 40
+
+
+def test_a_reader_sees_what_the_running_bridge_stores(store: Store, tmp_path: Path) -> None:
+    with Store.open(tmp_path / "data", exclusive=False) as reader:
+        store.put_grant(GRANT, at=100.0)
+        assert reader.grants() == [GRANT]
+        assert reader.callback_secret == store.callback_secret
+        with pytest.raises(StoreError):
+            reader.put_grant(replace(GRANT, code="changed"), at=101.0)
+    assert store.grants() == [GRANT]
+
+
+def test_nobody_else_can_read_the_files(store: Store, tmp_path: Path) -> None:
+    store.put_grant(GRANT, at=100.0)
+    directory = tmp_path / "data"
+    assert directory.stat().st_mode & 0o777 == 0o700
+    for file in directory.iterdir():
+        assert file.stat().st_mode & 0o777 == 0o600, file
+    assert {file.name for file in directory.iterdir()} == {
+        "lock",
+        "registry.db",
+        "registry.db-shm",
+        "registry.db-wal",
+    }
+
+
+def test_it_holds_no_descriptor_after_close(tmp_path: Path) -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counts, opens nothing else
+
+    Store.open(tmp_path, exclusive=True).close()
+    before = descriptors()
+    Store.open(tmp_path, exclusive=True).close()
+    assert descriptors() == before
