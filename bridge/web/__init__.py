@@ -1,0 +1,1 @@
+"""The two HTTP listeners: the consent callback for the internet, and the admin pages."""
