@@ -1,0 +1,146 @@
+"""Shelly's Integrator API: one connection per cloud host, for all devices granted there.
+
+(Shelly docs, Integrator API, Communication.)
+"""
+
+from __future__ import annotations
+
+import itertools
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bridge.core import cloud
+from bridge.core.backoff import Backoff
+from bridge.core.hosts import HostRule
+from bridge.core.model import CommandNotSent, DeviceId, Grant, Json, LinkId, SendCommand
+from bridge.httpclient import HttpClient, Resolver, same_address
+from bridge.sources.base import Sink
+from bridge.sources.integrator_host import IntegratorHost, Shared
+from bridge.sources.session import PATH, CloudSession, Outgoing
+from bridge.sources.token import TokenKeeper
+from bridge.sources.websocket import Endpoint
+from bridge.threads import CrashHook, Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class IntegratorSettings:
+    """`integrator:` of the configuration, and how its hosts are reached. Times in s."""
+
+    tag: str
+    token: str = field(repr=False)
+    hosts: tuple[str, ...]
+    allowed_hosts: HostRule
+    api_url: str
+    wss_port: int
+    context: ssl.SSLContext
+    reconnect_first: float = 1.0
+    reconnect_longest: float = 60.0
+    resolve: Resolver = same_address
+
+
+def fetch_token(http: HttpClient, settings: IntegratorSettings) -> dict[str, Json]:
+    """The cloud's answer to a request for an access token; raises `PeerError`."""
+    base = settings.api_url.rstrip("/")
+    url = f"{base}/integrator/get_access_token"
+    return http.post_form(url, {"itg": settings.tag, "token": settings.token})
+
+
+class IntegratorSource:
+    """All connections of one integrator."""
+
+    def __init__(
+        self,
+        settings: IntegratorSettings,
+        sink: Sink,
+        on_crash: CrashHook,
+        register_secret: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        http = HttpClient(settings.context, settings.resolve)
+        self._shared = Shared(
+            tokens=TokenKeeper(lambda: fetch_token(http, settings), register_secret),
+            sink=sink,
+            on_crash=on_crash,
+            allowed_hosts=settings.allowed_hosts,
+            next_action=itertools.count(cloud.HIGHEST_REQUEST + 1),
+            hops={},
+        )
+        self._hosts: dict[LinkId, IntegratorHost] = {}
+        self._ending: dict[LinkId, CloudSession] = {}
+        self._places: dict[DeviceId, LinkId] = {}
+        self._stopped = False
+
+    def start(self) -> None:
+        """Open the connections that the configuration names."""
+        for host in self._settings.hosts:
+            self._host(LinkId(host))
+
+    def serves(self, link: LinkId) -> bool:
+        """Whether the link is one of this integrator's hosts."""
+        return link in self._hosts
+
+    def adopt(self, grant: Grant) -> None:
+        """Serve a granted device on its host."""
+        self.move(grant.device, LinkId(grant.host))
+
+    def move(self, device: DeviceId, to: LinkId) -> None:
+        """Serve a device on that host from now on."""
+        if self._stopped or not self._settings.allowed_hosts.accepts(to):
+            return
+        if self._places.get(device, to) != to:
+            self.release(device)
+        self._places[device] = to
+        self._host(to).add(device)
+
+    def release(self, device: DeviceId) -> None:
+        """Serve a device no more; its host's connection is closed if it was the last."""
+        place = self._places.pop(device, None)
+        if place is None:
+            return
+        host = self._hosts[place]
+        if host.remove(device) and place not in self._settings.hosts:
+            del self._hosts[place]
+            self._ending[place] = host.session
+            host.session.request_stop()
+
+    def send(self, command: SendCommand) -> CommandNotSent | None:
+        """Send a command by its host's connection."""
+        host = self._hosts.get(command.link)
+        if host is None:
+            text = "there is no connection to the device's host"
+            return CommandNotSent(command.link, command.request, "host_down", text)
+        text = cloud.encode_command(command)
+        return host.session.send(Outgoing(command.request, text, command.deadline))
+
+    def refresh(self, link: LinkId, device: DeviceId) -> None:
+        """Ask the cloud for the device's access and whole state."""
+        if link in self._hosts:
+            self._hosts[link].ask(device)
+
+    def reconnect(self, link: LinkId) -> None:
+        """Close the host's connection and open it again."""
+        if link in self._hosts:
+            self._hosts[link].session.reconnect()
+
+    def stop(self, deadline: Deadline) -> list[str]:
+        """Close everything."""
+        self._stopped = True
+        sessions = [*(host.session for host in self._hosts.values()), *self._ending.values()]
+        for session in sessions:
+            session.request_stop()
+        return [name for session in sessions for name in session.join(deadline)]
+
+    def _host(self, link: LinkId) -> IntegratorHost:
+        host = self._hosts.get(link)
+        if host is None:
+            settings = self._settings
+            host = self._hosts[link] = IntegratorHost(
+                link,
+                Endpoint(link, settings.wss_port, PATH, settings.context, settings.resolve),
+                self._shared,
+                Backoff(settings.reconnect_first, settings.reconnect_longest),
+                self._ending.pop(link, None),
+            )
+            host.session.start()
+        return host

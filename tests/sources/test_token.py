@@ -1,0 +1,141 @@
+"""One token for all hosts: asked for when needed, by one request, and never hammered for."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from bridge.core.model import Json
+from bridge.errors import AuthError, PeerError
+from bridge.sources.token import TokenKeeper, TokenUnavailableError
+
+
+def jwt(**claims: Any) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return f"aaa.{payload}.sig"
+
+
+class Cloud:
+    """Gives prepared answers and counts the questions."""
+
+    def __init__(self, *answers: dict[str, Json] | PeerError) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+        self.secrets: list[str] = []
+
+    def __call__(self) -> dict[str, Json]:
+        self.asked += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, PeerError):
+            raise answer
+        return answer
+
+    def keeper(self) -> TokenKeeper:
+        return TokenKeeper(self, self.secrets.append)
+
+
+def good(**claims: Any) -> dict[str, Json]:
+    return {"isok": True, "data": jwt(**claims)}
+
+
+def test_one_request_serves_everybody_who_waits() -> None:
+    cloud = Cloud(good(exp=time.time() + 86_400))
+    asking = threading.Barrier(17)
+    keeper = cloud.keeper()
+    found: list[str] = []
+
+    def ask() -> None:
+        asking.wait(5)
+        found.append(keeper.get().text)
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    asking.wait(5)
+    for thread in threads:
+        thread.join(5)
+    assert len(found) == 16
+    assert cloud.asked == 1
+
+
+def test_a_token_is_kept_until_it_is_refused() -> None:
+    cloud = Cloud(good(n=1), good(n=2))
+    keeper = cloud.keeper()
+    first = keeper.get()
+    assert keeper.get() is first
+    keeper.refused(first)
+    assert keeper.get().text == jwt(n=2)
+
+
+def test_a_refusal_of_an_older_token_does_not_cost_the_new_one() -> None:
+    cloud = Cloud(good(n=1), good(n=2))
+    keeper = cloud.keeper()
+    first = keeper.get()
+    keeper.refused(first)
+    second = keeper.get()
+    keeper.refused(first)
+    assert keeper.get() is second
+
+
+def test_the_time_of_expiry_is_told_where_the_token_tells_it() -> None:
+    expires = time.time() + 3_600
+    assert Cloud(good(exp=expires)).keeper().get().expires == pytest.approx(expires)
+    assert Cloud(good()).keeper().get().expires is None
+
+
+def test_a_token_whose_expiry_is_past_by_our_clock_is_used_all_the_same() -> None:
+    """A Pi without a clock must not ask for tokens in a loop."""
+    cloud = Cloud(good(exp=1))
+    keeper = cloud.keeper()
+    keeper.get()
+    keeper.get()
+    assert cloud.asked == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"isok": True},
+        {"isok": True, "data": ""},
+        {"isok": True, "data": "no token"},
+        {"isok": True, "data": {"token": jwt()}},
+        {"isok": True, "data": "a.b.c\nHeader: x"},
+        {"isok": True, "data": "a.b." + "c" * 10_000},
+        {"isok": 1, "data": jwt()},
+        {"isok": False, "errors": {"wrong_token": "the token is wrong"}},
+        {"isok": False, "errors": ["x"]},
+    ],
+)
+def test_an_odd_answer_is_a_clear_error_and_is_not_repeated_at_once(
+    answer: dict[str, Json],
+) -> None:
+    cloud = Cloud(answer)
+    keeper = cloud.keeper()
+    for _ in range(10):
+        with pytest.raises(TokenUnavailableError) as caught:
+            keeper.get()
+        assert 0 < caught.value.retry_after <= 120
+    assert cloud.asked == 1
+    assert "the token is wrong" not in str(caught.value)
+
+
+def test_a_refusal_is_told_apart_from_an_outage() -> None:
+    with pytest.raises(TokenUnavailableError) as refused:
+        Cloud(AuthError("refused")).keeper().get()
+    assert refused.value.refused
+    with pytest.raises(TokenUnavailableError) as outage:
+        Cloud(PeerError("HTTP 500")).keeper().get()
+    assert not outage.value.refused
+
+
+def test_a_token_is_registered_as_a_secret_and_does_not_show_itself() -> None:
+    cloud = Cloud(good())
+    token = cloud.keeper().get()
+    assert cloud.secrets == [token.text]
+    assert token.text not in repr(token)
