@@ -1,0 +1,158 @@
+"""What waits for the broker: the newest value of every topic, and a short queue of events.
+
+Owns the order and the bounds of waiting publications. Knows no client and no socket: producers put
+from any thread and never wait, one publisher takes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+
+from bridge.core.model import Lane, Publish
+
+EVENT_LIMIT = 1_000
+"""Events that wait at most; the oldest is dropped first."""
+
+EVENT_AGE = 30.0
+"""Seconds after which an event is worth nothing any more."""
+
+
+def _nothing() -> None:
+    pass
+
+
+class Outbox:
+    """Bounded by the number of topics plus 1,000 events; see `Lane` for how each kind waits.
+
+    `on_ready` is called by a producer, outside the lock, when something came after `take` had
+    found too little; it must be quick and must not raise.
+    """
+
+    def __init__(
+        self,
+        *,
+        event_limit: int = EVENT_LIMIT,
+        event_age: float = EVENT_AGE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._event_limit = event_limit
+        self._event_age = event_age
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._state: OrderedDict[str, Publish] = OrderedDict()
+        self._refill: OrderedDict[str, Publish] = OrderedDict()
+        self._events: deque[tuple[float, Publish]] = deque()
+        self._event_turn = False
+        self._hungry = False
+        self.on_ready: Callable[[], None] = _nothing
+        self.dropped_events = 0
+        self.refills = 0
+        """How often a batch with the REFILL lane was put."""
+
+    def __len__(self) -> int:
+        return len(self._state) + len(self._refill) + len(self._events)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether anything waits in the STATE or EVENT lane."""
+        return bool(self._state or self._events)
+
+    @property
+    def refill_waits(self) -> bool:
+        """Whether anything waits in the REFILL lane."""
+        return bool(self._refill)
+
+    def put(self, publish: Publish) -> None:
+        """Let one publication wait."""
+        self.put_all((publish,))
+
+    def put_all(self, publishes: Iterable[Publish]) -> None:
+        """Let several wait, in this order."""
+        refilled = 0
+        with self._lock:
+            for publish in publishes:
+                lane = publish.lane
+                if lane is Lane.STATE:
+                    self._state[publish.topic] = publish
+                    if self._refill:
+                        self._refill.pop(publish.topic, None)
+                elif lane is Lane.EVENT:
+                    self._put_event(publish)
+                else:
+                    refilled = 1
+                    # Puts come in the order the values were made: the newest is this one.
+                    lanes = self._state if publish.topic in self._state else self._refill
+                    lanes[publish.topic] = publish
+            self.refills += refilled
+            wake, self._hungry = self._hungry, False
+        if wake:
+            self.on_ready()
+
+    def _put_event(self, publish: Publish) -> None:
+        self._events.append((self._clock(), publish))
+        if len(self._events) > self._event_limit:
+            self._events.popleft()
+            self.dropped_events += 1
+
+    def take(self, limit: int) -> list[Publish]:
+        """Take up to `limit` publications that wait in the STATE and EVENT lanes.
+
+        The two take turns, so that neither starves.
+        """
+        taken: list[Publish] = []
+        with self._lock:
+            if self._events:
+                self._drop_old_events()
+            while len(taken) < limit:
+                if self._events and (self._event_turn or not self._state):
+                    taken.append(self._events.popleft()[1])
+                    self._event_turn = False
+                elif self._state:
+                    taken.append(self._state.popitem(last=False)[1])
+                    self._event_turn = True
+                else:
+                    self._hungry = True
+                    break
+        return taken
+
+    def take_refill(self, limit: int) -> list[Publish]:
+        """Take up to `limit` publications that wait in the REFILL lane."""
+        with self._lock:
+            count = min(limit, len(self._refill))
+            return [self._refill.popitem(last=False)[1] for _ in range(count)]
+
+    def _drop_old_events(self) -> None:
+        oldest = self._clock() - self._event_age
+        while self._events and self._events[0][0] < oldest:
+            self._events.popleft()
+            self.dropped_events += 1
+
+    def give_back(self, publishes: Iterable[Publish]) -> None:
+        """Let publications wait again that were taken but perhaps never arrived.
+
+        Everything that waits is newer than they are; events are not tried twice.
+        """
+        newest = {publish.topic: publish for publish in publishes if publish.lane is not Lane.EVENT}
+        with self._lock:
+            for topic, publish in newest.items():
+                if topic not in self._state:
+                    self._refill.setdefault(topic, publish)
+
+    def calm(self) -> None:
+        """Let all that waits in the STATE lane wait in the REFILL lane instead.
+
+        For a new connection: what gathered during an outage must not come as one flood.
+        """
+        with self._lock:
+            self._refill.update(self._state)
+            self._state.clear()
+
+    def clear(self) -> None:
+        """Forget everything that waits."""
+        with self._lock:
+            self._state.clear()
+            self._refill.clear()
+            self._events.clear()
