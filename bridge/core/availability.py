@@ -50,7 +50,7 @@ def _path(path: Path, link: Link | None, now: float, grace: float) -> Verdict:
         return Verdict(False, Reason.NOT_AUTHORIZED)
     if link is None:
         return UNKNOWN
-    if link.down_mono is not None and now - link.down_mono >= grace:
+    if link.down_mono is not None and now >= link.down_mono + grace:
         return Verdict(False, Reason.HOST_DOWN)
     if path.silent:
         return Verdict(False, Reason.SILENT)

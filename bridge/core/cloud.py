@@ -6,6 +6,7 @@ the same. (Shelly docs, Integrator API, Communication; Cloud Control API, Real T
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ HIGHEST_REQUEST = 2**30 - 1
 """Commands take the numbers up to here as `trid`, actions those above."""
 
 _TEXT_LIMIT = 300
+_HEX_BYTE = re.compile(r"[0-9A-Fa-f]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def _text(value: Json) -> str | None:
 def _command_answer(frame: Mapping[str, Json], link: LinkId) -> CommandAnswered:
     request = frame.get("trid")
     data = frame.get("data")
-    if not isinstance(request, int) or not isinstance(data, Mapping):
+    if not isinstance(request, int) or request is True or not isinstance(data, Mapping):
         raise FrameError("bad_answer", "a command's answer has no trid or no data")
     return CommandAnswered(link, request, data.get("isok") is True, _text(data.get("res")))
 
@@ -149,11 +151,8 @@ def grants_control(groups: Json) -> bool:
 
     Raises `FrameError` when it is not a hex byte.
     """
-    if isinstance(groups, str) and 1 <= len(groups) <= 4 and groups.isascii() and groups.isalnum():
-        try:
-            return bool(int(groups, 16) & 1)
-        except ValueError:
-            pass
+    if isinstance(groups, str) and _HEX_BYTE.fullmatch(groups):
+        return bool(int(groups, 16) & 1)
     raise FrameError("access_groups", "accessGroups is not a hex byte")
 
 

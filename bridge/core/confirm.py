@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bridge.core.kinds.fields import Values
 from bridge.core.model import (
     Command,
     Go,
+    Json,
     LightCommand,
     RelayCommand,
     RollerCommand,
@@ -37,16 +40,37 @@ def covers(newer: Command, older: Command) -> bool:
     if not is_absolute(newer) or not is_absolute(older):
         return False
     if isinstance(newer, LightCommand) and isinstance(older, LightCommand):
-        return _keys(older) <= _keys(newer)
-    if isinstance(newer, RollerPosition) and isinstance(older, RollerPosition):
-        return older.slat_position is None or newer.slat_position is not None
-    rollers = RollerCommand | RollerPosition
-    return type(newer) is type(older) or (isinstance(newer, rollers) and isinstance(older, rollers))
+        return changed_keys(older) <= changed_keys(newer)
+    if isinstance(newer, RollerPosition):
+        return _drives_over(newer, older)
+    if isinstance(newer, RollerCommand):
+        return isinstance(older, RollerCommand | RollerPosition)
+    return type(newer) is type(older)
 
 
-def _keys(command: LightCommand) -> set[str]:
+def _drives_over(newer: RollerPosition, older: Command) -> bool:
+    """Whether `newer` decides about all that `older` does: the roller, its slats, or both."""
+    if isinstance(older, RollerCommand):
+        return newer.position is not None
+    return isinstance(older, RollerPosition) and all(
+        wanted is None or decided is not None
+        for wanted, decided in (
+            (older.position, newer.position),
+            (older.slat_position, newer.slat_position),
+        )
+    )
+
+
+def changed_keys(command: LightCommand) -> set[str]:
+    """What of a light a command changes; how and for how long does not count."""
     names = ("turn", "brightness", "color_temp", "color", "white", "effect")
     return {name for name in names if getattr(command, name) is not None}
+
+
+def color_parts(values: Values) -> Mapping[str, Json]:
+    """The parts of the colour that a light shows, if it shows one."""
+    color = values.get("color")
+    return color if isinstance(color, Mapping) else {}
 
 
 def shows(command: Command, before: Values, now: Values) -> bool:
@@ -70,7 +94,7 @@ def _turned(turn: Turn | None, before: Values, now: Values) -> bool:
 
 
 def _lit(command: LightCommand, before: Values, now: Values) -> bool:
-    color = now.get("color") or {}
+    color = color_parts(now)
     wanted = (
         (command.brightness, now.get("brightness")),
         (command.color_temp, now.get("color_temp")),
@@ -94,9 +118,12 @@ def _positioned(command: RollerPosition, before: Values, now: Values) -> bool:
         return True
     if _near(now.get("target"), command.position) or _near(now.get("position"), command.position):
         return True
-    start = before.get("position")
-    moving = {"opening": 1, "closing": -1}.get(now.get("state") or "", 0)
-    return start is not None and moving * (command.position - start) > 0
+    start, state = before.get("position"), now.get("state")
+    if not isinstance(start, int | float):
+        return False
+    if state == "opening":
+        return start < command.position
+    return state == "closing" and start > command.position
 
 
 def _near(value: object, wanted: int) -> bool:

@@ -73,6 +73,8 @@ class Dispatch:
         """Take a command that may be sent: at once, or when its device's turn comes."""
         if self._count >= MOST_PENDING:
             return order.result("rate_limited", Stage.REFUSED, now, "too many commands at once")
+        if order.deadline <= now.mono:
+            return order.result("expired", Stage.REFUSED, now, "came too late")
         device = order.route.device
         if device not in self._waiting and self._is_free(device, now):
             self._count += 1
@@ -159,9 +161,9 @@ class Dispatch:
         return (order.route.device, order.route.channel) if order else None
 
     def not_sent(self, event: CommandNotSent, now: Now) -> list[Effect]:
-        """The source gave the command back."""
+        """The source gave the command back; not one that was accepted already."""
         order = self._sent.get(event.request)
-        if order is None or order.route.link != event.link:
+        if order is None or order.route.link != event.link or order.accepted:
             return []
         self._finish(order)
         return order.result(event.status, Stage.REFUSED, now, event.text)
@@ -180,6 +182,9 @@ class Dispatch:
     def seen(self, device: DeviceId, channel: ChannelKey, values: Values, now: Now) -> list[Effect]:
         """A channel's values changed: perhaps a command did that."""
         effects: list[Effect] = []
+        for order in self._waiting.get(device, ()):
+            if order.route.channel == channel:
+                order.before = values
         for order in list(self._watched.get((device, channel), ())):
             if shows(order.command, order.before, values):
                 order.shown = True

@@ -57,10 +57,19 @@ from bridge.core.retained import AT_START, Retained
 from bridge.core.timers import Timers
 
 LIST_INTERVAL = 2.0
-"""`bridge/devices` is published at most this often (s)."""
+"""`bridge/devices` is published at most this often (s), and more rarely the longer it is."""
+
+LIST_PACE = 500
+"""Devices in the list for each second of that."""
 
 SEEN_INTERVAL = 60.0
 """`last_seen` in `info` is brought up to date at most this often (s)."""
+
+_ALARMING = {
+    LinkState.DISPLACED: "host_displaced",
+    LinkState.AUTH_REQUIRED: "login_required",
+}
+"""States of a connection that `bridge/event` tells of."""
 
 _LIST_DUE = "device list"
 """A timer's key, as are the tuples that begin with the words below."""
@@ -117,6 +126,8 @@ class Engine:
         effects: list[Effect] = []
         for grant in grants:
             effects += self._grants.adopt(grant)
+            if grant.device not in self._registry.devices:
+                self._clear_soon(grant.device, now)
         self._timers.set(_LIST_DUE, now.mono)
         return effects
 
@@ -196,15 +207,15 @@ class Engine:
             effects += self._publications.clear_channel(device, key)
         for state in changes.changed:
             effects += self._channel_changed(device, state, now)
-        if changes.changed:
+        if changes.removed or any(state.is_sent for state in changes.changed):
             effects += self._publications.device_state(device, Lane.STATE)
         if changes.layout:
             effects += self._describe(device, now)
-            for refused in changes.refused:
-                text = f"a component's name or number is not fit for a topic: {refused[:40]!r}"
-                effects += self._misconduct.record(
-                    BadInput("status", "component_name", text, device.id)
-                )
+        for refused in changes.refused:
+            text = f"a component's name or number is not fit for a topic: {refused[:40]!r}"
+            effects += self._misconduct.record(
+                BadInput("status", "component_name", text, device.id)
+            )
         return effects
 
     def _channel_changed(self, device: Device, state: ChannelState, now: Now) -> list[Effect]:
@@ -228,9 +239,10 @@ class Engine:
     def _throttled(self, device: DeviceId, channel: tuple[str, int], now: Now) -> list[Effect]:
         known = self._registry.devices.get(device)
         state = known.channels.get(channel) if known else None
-        if known is None or state is None:
+        if known is None or state is None or state.is_sent:
             return []
-        return self._publish(known, state, now)
+        effects = self._publish(known, state, now)
+        return [*effects, *self._publications.device_state(known, Lane.STATE)]
 
     def _settings_reported(self, event: SettingsReported, now: Now) -> list[Effect]:
         device = self._known(event.device, event.link)
@@ -267,11 +279,9 @@ class Engine:
 
     def _refreshed(self, event: RefreshAnswered, now: Now) -> list[Effect]:
         device = self._known(event.device, event.link)
-        if device is None:
-            return []
         effects: list[Effect] = []
-        path = device.paths[event.link]
-        if event.outcome in ("offline", "timeout"):
+        if device is not None and event.outcome in ("offline", "timeout"):
+            path = device.paths[event.link]
             path.online, path.silent = False, event.outcome == "timeout"
             effects += self._judge(device, now)
         return [*effects, *self._requests.refreshed(event)]
@@ -308,7 +318,7 @@ class Engine:
 
     def _describe(self, device: Device, now: Now) -> list[Effect]:
         """A device's description changed."""
-        self._timers.set_if_unset(_LIST_DUE, now.mono + LIST_INTERVAL)
+        self._list_soon(now)
         return self._info(device, now)
 
     def _info(self, device: Device, now: Now, lane: Lane = Lane.STATE) -> list[Effect]:
@@ -320,6 +330,10 @@ class Engine:
         if now.mono - self._seen_published.get(device.id, -SEEN_INTERVAL) < SEEN_INTERVAL:
             return []
         return self._info(device, now)
+
+    def _list_soon(self, now: Now) -> None:
+        pause = max(LIST_INTERVAL, len(self._registry.devices) / LIST_PACE)
+        self._timers.set_if_unset(_LIST_DUE, now.mono + pause)
 
     def _device_list(self, lane: Lane) -> list[Effect]:
         body = documents.device_list(self._registry)
@@ -338,9 +352,10 @@ class Engine:
         self._timers.cancel((_CLEAR, device))
         effects = self._grants.granted(event.grant, now)
         known = self._registry.devices.get(device)
-        if known is not None:
-            effects += self._describe(known, now)
-        return effects
+        if known is None:
+            self._clear_soon(device, now)
+            return effects
+        return [*effects, *self._describe(known, now)]
 
     def _revoked(self, event: GrantRevoked, now: Now) -> list[Effect]:
         effects = self._grants.revoked(event.device, now)
@@ -348,14 +363,19 @@ class Engine:
 
     def _dropped(self, device: DeviceId, now: Now) -> list[Effect]:
         self._seen_published.pop(device, None)
-        self._timers.set((_CLEAR, device), now.mono + 1.0)
-        self._timers.set_if_unset(_LIST_DUE, now.mono + LIST_INTERVAL)
+        self._clear_soon(device, now)
+        self._list_soon(now)
         return []
+
+    def _clear_soon(self, device: DeviceId, now: Now) -> None:
+        """Give subscribers a moment to read the `offline` before it is taken away."""
+        self._timers.set((_CLEAR, device), now.mono + 1.0)
 
     # Links
 
     def _link(self, event: LinkChanged, now: Now) -> list[Effect]:
         link = self._registry.links.get(event.link)
+        new = link is None
         if link is None:
             link = Link(event.link, event.kind, event.state, now.wall, now.mono)
             self._registry.links[event.link] = link
@@ -372,8 +392,8 @@ class Engine:
             link.down_mono = now.mono
             self._timers.set((_GRACE, event.link), now.mono + self._settings.grace)
         effects = self._host(link, Lane.STATE)
-        if event.state is LinkState.DISPLACED and was is not LinkState.DISPLACED:
-            body = {"type": "host_displaced", "host": link.id, "ts": iso(now.wall)}
+        if event.state in _ALARMING and (new or was is not event.state):
+            body = {"type": _ALARMING[event.state], "host": link.id, "ts": iso(now.wall)}
             effects.append(self._publications.event(self._topics.bridge("event"), body))
         effects += self._retained.link_up()
         return effects + self._judge_all(self._registry.on_link(event.link), now)

@@ -35,7 +35,7 @@ class Grants:
     def adopt(self, grant: Grant) -> list[Effect]:
         """Serve a stored grant; one of a disabled device is left alone."""
         if self._registry.override(grant.device).disabled:
-            return self._publications.forget(grant.device) if self._was_published(grant) else []
+            return self._hide(grant.device)
         self._registry.adopt(grant)
         return [Adopt(grant)]
 
@@ -44,7 +44,7 @@ class Grants:
         new = grant.device not in self._registry.devices
         effects = self.adopt(grant)
         effects.append(self._event("consent_granted", grant.device, now))
-        if new and effects:
+        if new and grant.device in self._registry.devices:
             effects.append(self._event("device_added", grant.device, now))
         return effects
 
@@ -67,13 +67,15 @@ class Grants:
             return []
         path.access = event.access
         control = None if event.access is Access.NONE else event.access is Access.CONTROL
+        if control is None and code is None:
+            return []
         return [SaveGrant(device.id, control=control, code=code)]
 
     def moved(self, device: Device, event: DeviceMoved) -> list[Effect]:
         """Another cloud host serves the device from now on."""
         path = device.paths.pop(event.link)
         path.link = event.to
-        path.online = None
+        path.online, path.silent = None, False
         device.paths[event.to] = path
         return [SaveGrant(device.id, host=event.to), Move(device.id, event.to)]
 
@@ -87,8 +89,12 @@ class Grants:
         effects += [Release(device), self._event("device_removed", device, now)]
         return effects
 
-    def _was_published(self, grant: Grant) -> bool:
-        return grant.device in self._publications.known_devices()
+    def _hide(self, device: DeviceId) -> list[Effect]:
+        """Take away what former runs published of a device that is disabled now."""
+        if device not in self._publications.known_devices():
+            return []
+        gone = Device(device, online=False)
+        return [*self._publications.availability(gone), *self._publications.forget(device)]
 
     def _event(self, what: str, device: DeviceId, now: Now) -> Effect:
         body: dict[str, Json] = {"type": what, "device": device, "ts": iso(now.wall)}

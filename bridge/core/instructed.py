@@ -6,7 +6,7 @@ import logging
 from collections import OrderedDict
 
 from bridge.core import instructions, jsontext, topics
-from bridge.core.device import ChannelState, Device
+from bridge.core.device import ChannelState, Device, Path
 from bridge.core.dispatch import Dispatch
 from bridge.core.instructions import Instruction, RefusedError
 from bridge.core.model import Access, Effect, Log, MessageArrived, Now, Refresh
@@ -87,6 +87,7 @@ class Instructed:
             qos=message.qos,
             response_topic=asked,
             correlation=message.correlation,
+            failures=self._registry.settings.topics.bridge("event"),
         )
 
     def _check_message(self, message: MessageArrived, instruction: Instruction) -> None:
@@ -111,6 +112,8 @@ class Instructed:
             raise RefusedError("unknown", "there is no such device")
         state = device.channels.get((parsed.kind, parsed.number))
         if state is None:
+            if not device.channels:
+                self._path(device)
             raise RefusedError("unknown", f"the device has no {parsed.kind}/{parsed.number}")
         command = instructions.to_command(instruction.wanted, state)
         route = self._route(device, state)
@@ -119,6 +122,13 @@ class Instructed:
         return Order(sender, route, command, sender.arrived + ttl, before=state.values)
 
     def _route(self, device: Device, state: ChannelState) -> Route:
+        path = self._path(device)
+        channel = state.channel
+        key = (channel.kind, channel.number)
+        return Route(device.id, key, channel.target, path.link, path.kind)
+
+    def _path(self, device: Device) -> Path:
+        """The way that a command would go; refuses if there is none now."""
         path = self._registry.best_path(device)
         link = self._registry.links.get(path.link) if path is not None else None
         if path is None or link is None or not link.connected:
@@ -129,6 +139,4 @@ class Instructed:
             raise RefusedError("read_only", "the owner allows reading only")
         if device.online is False or path.online is False:
             raise RefusedError("device_offline", "the device is offline")
-        channel = state.channel
-        key = (channel.kind, channel.number)
-        return Route(device.id, key, channel.target, path.link, path.kind)
+        return path

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bridge.core import jsontext
+from bridge.core.confirm import changed_keys, color_parts
 from bridge.core.device import ChannelState
 from bridge.core.kinds.fields import Values
 from bridge.core.model import (
@@ -35,6 +37,7 @@ _TURNS: dict[Json, Turn] = {
     "1": Turn.ON,
     "0": Turn.OFF,
 }
+_WHOLE = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 _GOES = {"open": Go.OPEN, "close": Go.CLOSE, "stop": Go.STOP}
 
 
@@ -142,7 +145,7 @@ class _Wanted:
 
     def whole(self, key: str, lowest: int, highest: int) -> int | None:
         value = self._left.get(key)
-        if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) < 10:
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
             self._left[key] = int(value)
         found = self.number(key, lowest, highest)
         return None if found is None else round(found)
@@ -187,6 +190,8 @@ def _light(wanted: _Wanted, values: Values) -> Command:
     )
     wanted.end()
     _require(command, values)
+    if not changed_keys(command):
+        raise RefusedError("invalid", "state: missing")
     return command
 
 
@@ -220,7 +225,7 @@ def _require(command: LightCommand, values: Values) -> None:
         ("brightness", command.brightness, "brightness" in values),
         ("color_temp", command.color_temp, "color_temp" in values),
         ("color", command.color, "color" in values),
-        ("white", command.white, "w" in (values.get("color") or {})),
+        ("white", command.white, "w" in color_parts(values)),
         ("effect", command.effect, "effect" in values),
         ("transition", command.transition, "transition" in values or "brightness" in values),
     )

@@ -17,7 +17,10 @@ from bridge.errors import FrameError
 DEEPEST = 100
 """Levels of arrays and objects; Shelly uses six."""
 
-_BRACKET = re.compile(r'"(?:[^"\\\\]|\\\\.)*"|([\[\]{}])')
+# The last quote may be missing, or every quote of a text without an end would be tried in turn.
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[\]{}])', re.DOTALL)
+_LONGEST_INTEGER = 300
+"""Digits, with the sign; a few more and no float could hold the number."""
 
 
 def _float(text: str) -> float:
@@ -25,6 +28,12 @@ def _float(text: str) -> float:
     if math.isinf(value):
         raise FrameError("number", "a number is too large")
     return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > _LONGEST_INTEGER:
+        raise FrameError("number", "a number is too large")
+    return int(text)
 
 
 def _constant(text: str) -> NoReturn:
@@ -38,7 +47,12 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
-_decoder = json.JSONDecoder(parse_float=_float, parse_constant=_constant, object_pairs_hook=_object)
+_decoder = json.JSONDecoder(
+    parse_float=_float,
+    parse_int=_integer,
+    parse_constant=_constant,
+    object_pairs_hook=_object,
+)
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 

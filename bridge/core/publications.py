@@ -11,8 +11,8 @@ from bridge.core.model import DeviceId, Effect, Json, Lane, Publish, SaveTopics
 from bridge.core.registry import Registry
 from bridge.core.results import iso
 
-LONGEST_CHANNEL = 60_000
-"""Characters of a channel's JSON; a component that reports more is left out."""
+LONGEST = 60_000
+"""Bytes of a device's message; a component that reports more is left out."""
 
 _TAKEN = frozenset({"set", "result", "event"})
 """Last levels below a channel that are not values."""
@@ -37,7 +37,7 @@ class Publications:
         channel = state.channel
         topic = self._topics.channel(self._registry.root(device.id), channel.kind, channel.number)
         body = jsontext.dump({**state.values, "ts": iso(state.changed_at)})
-        if len(body) > LONGEST_CHANNEL:
+        if not _fits(body):
             return []
         effects: list[Effect] = [self._retained(device.id, topic, body, lane)]
         if settings.values:
@@ -56,14 +56,20 @@ class Publications:
                 yield self._retained(device, f"{topic}/{key}", _plain(value), lane, qos=0)
 
     def device_state(self, device: Device, lane: Lane) -> list[Effect]:
-        """All channels of a device in one retained JSON, where that is wanted."""
+        """All channels of a device in one retained JSON, where that is wanted.
+
+        A device that nothing is known of yet keeps what former runs published.
+        """
         if not self._registry.settings.device_state:
+            return []
+        if lane is Lane.REFILL and not device.channels:
             return []
         body: dict[str, dict[str, Values]] = {}
         for (kind, number), state in sorted(device.channels.items()):
             body.setdefault(kind, {})[str(number)] = state.values
         topic = self._topics.device(self._registry.root(device.id), "state")
-        return [self._retained(device.id, topic, jsontext.dump(body), lane)]
+        text = jsontext.dump(body)
+        return [self._retained(device.id, topic, text, lane)] if _fits(text) else []
 
     def raw(self, device: Device, status: dict[str, Json]) -> list[Effect]:
         """The components of a status as they came, where that is wanted."""
@@ -71,22 +77,24 @@ class Publications:
             return []
         root = self._registry.root(device.id)
         return [
-            Publish(self._topics.raw(root, key), jsontext.dump(value), retain=False, qos=0)
+            Publish(self._topics.raw(root, key), text, retain=False, qos=0)
             for key, value in status.items()
-            if topics.is_part(key.replace(":", "."))
+            if topics.is_part(key.replace(":", ".")) and _fits(text := jsontext.dump(value))
         ]
 
     def clear_channel(self, device: Device, key: ChannelKey) -> list[Effect]:
-        """Take away what was retained for a channel that is no more."""
+        """Take away what was retained for a channel that is no more, or another component's now.
+
+        The topic of the latter stays, as its new JSON follows.
+        """
         base = self._topics.channel(self._registry.root(device.id), *key)
-        gone = [
-            topic
-            for topic in self._known.get(device.id, ())
-            if topic == base or topic.startswith(f"{base}/")
-        ]
-        self._known[device.id].difference_update(gone)
+        known = self._known.get(device.id, set())
+        gone = {topic for topic in known if topic.startswith(f"{base}/")}
+        if key not in device.channels:
+            gone |= known & {base}
+        known -= gone
         self._unsaved.add(device.id)
-        return [Publish(topic, "") for topic in gone]
+        return [Publish(topic, "") for topic in sorted(gone)]
 
     def availability(self, device: Device, lane: Lane = Lane.STATE) -> list[Effect]:
         """`online` or `offline`; nothing before the first verdict."""
@@ -128,21 +136,21 @@ class Publications:
         )
 
     def prune(self, device: Device) -> list[Effect]:
-        """Take away what former runs left: topics of channels or aliases that are no more.
+        """Take away what former runs left: of channels, values or aliases that are no more.
 
         Only for a device whose whole status is known.
         """
+        settings = self._registry.settings
         root = self._registry.root(device.id)
-        channels = tuple(
-            self._topics.channel(root, kind, number) for kind, number in device.channels
-        )
-        documents = {self._topics.device(root, name) for name in ("availability", "info", "state")}
+        documents = {"availability", "info"} | ({"state"} if settings.device_state else set())
+        keep = {self._topics.device(root, name) for name in documents}
+        for (kind, number), state in device.channels.items():
+            topic = self._topics.channel(root, kind, number)
+            keep.add(topic)
+            if settings.values:
+                keep.update(f"{topic}/{key}" for key in state.values)
         known = self._known.get(device.id, set())
-        gone = {
-            topic
-            for topic in known - documents
-            if topic not in channels and topic.rpartition("/")[0] not in channels
-        }
+        gone = known - keep
         if gone:
             known -= gone
             self._unsaved.add(device.id)
@@ -194,6 +202,10 @@ class Publications:
             known.add(topic)
             self._unsaved.add(device)
         return Publish(topic, text, retain=self._registry.settings.retain, qos=qos, lane=lane)
+
+
+def _fits(body: str) -> bool:
+    return 4 * len(body) <= LONGEST or len(body.encode()) <= LONGEST
 
 
 def _plain(value: Json) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bridge.core import jsontext, topics
+from bridge.core import jsontext
 from bridge.core.device import Device
 from bridge.core.grants import Grants
 from bridge.core.instructed import Instructed
@@ -227,8 +227,6 @@ class Requests:
         message = request.message
         if message.response_topic and own.is_answer_box(message.response_topic):
             places.append((message.response_topic, message.correlation))
-        if not topics.is_publishable(places[0][0]):
-            return []
         return [
             Publish(
                 topic,

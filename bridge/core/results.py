@@ -26,6 +26,8 @@ from bridge.core.model import (
 RESULT_EXPIRY = 60
 """A result older than this (s) is of no use to anybody."""
 
+_NO_FAILURES = frozenset({"ok", "superseded"})
+
 _ECHO_LIMIT = 256
 """Characters of a command that are sent back."""
 
@@ -52,6 +54,8 @@ class Sender:
     qos: int = 1
     response_topic: str | None = None
     correlation: bytes | None = None
+    failures: str | None = None
+    """The topic on which failures are told as well: `bridge/event`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Order:
     command: Command
     deadline: float
     before: Values = field(default_factory=dict)
-    """The channel's values when it arrived."""
+    """The channel's values when it was sent, or lately while it waits."""
     request: int = 0
     shown: bool = False
     """The state that was asked for was seen since it was sent."""
@@ -114,7 +118,7 @@ def result(
     places: list[tuple[str, bytes | None]] = [(f"{sender.topic}/result", None)]
     if sender.response_topic is not None:
         places.append((sender.response_topic, sender.correlation))
-    return [
+    messages: list[Effect] = [
         Publish(
             topic,
             body,
@@ -127,6 +131,20 @@ def result(
         )
         for topic, correlation in places
     ]
+    if sender.failures is not None and status not in _NO_FAILURES:
+        failure = {
+            "type": "command_failed",
+            "device": route.device if route else None,
+            "topic": sender.topic,
+            "status": status,
+            "error": error,
+            "ts": iso(now.wall),
+        }
+        told = jsontext.dump(failure)
+        messages.append(
+            Publish(sender.failures, told, retain=False, lane=Lane.EVENT, expiry=RESULT_EXPIRY)
+        )
+    return messages
 
 
 def _echo(wanted: Mapping[str, Json]) -> Json:

@@ -89,7 +89,7 @@ class Retained:
         """Clear leftover topics; availability last, as it is read until then."""
         order = sorted(leftovers.all_topics(), key=lambda topic: topic.endswith("/availability"))
         for device in leftovers.topics:
-            if _ID.fullmatch(device):
+            if device not in self._registry.devices:
                 self._publications.forgotten(DeviceId(device))
         return [Publish(topic, "") for topic in order]
 
@@ -113,6 +113,7 @@ class Retained:
     def _report_commands(self, commands: list[str], now: Now) -> list[Effect]:
         """A stored command never runs; its sender is told once."""
         effects: list[Effect] = []
+        failures = self._registry.settings.topics.bridge("event")
         for topic in commands[:100]:
             parsed = self._registry.settings.topics.parse(topic)
             if parsed is not None:
@@ -120,7 +121,7 @@ class Retained:
                     parsed.name, parsed.kind, parsed.number
                 )
                 effects += result(
-                    Sender(channel, now.mono),
+                    Sender(channel, now.mono, failures=failures),
                     "retained",
                     Stage.REFUSED,
                     now,

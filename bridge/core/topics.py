@@ -113,20 +113,20 @@ class Topics:
     def parse(self, topic: str) -> Parsed | None:
         """What a message to `topic` is about; None if the topic is none of ours."""
         prefix = f"{self.base}/"
-        if not topic.startswith(prefix):
+        if not topic.startswith(prefix) or not is_publishable(topic):
             return None
         rest = topic[len(prefix) :]
         if rest.startswith("bridge/request/"):
             return Parsed(Inbound.REQUEST, rest.removeprefix("bridge/request/"))
         if rest.startswith("bridge/"):
             return None
-        parts = rest.split("/")
-        if len(parts) >= 2 and parts[-1] == "get":
-            return Parsed(Inbound.GET, "/".join(parts[:-1]))
+        parts = channel = rest.split("/")
         key = None
         if len(parts) >= 5 and parts[-2] == "set":
-            key = parts[-1]
-            parts = parts[:-1]
-        if len(parts) < 4 or parts[-1] != "set" or not _NUMBER.fullmatch(parts[-2]):
-            return None
-        return Parsed(Inbound.SET, "/".join(parts[:-3]), parts[-3], int(parts[-2]), key)
+            *channel, key = parts
+        if len(channel) >= 4 and channel[-1] == "set" and _NUMBER.fullmatch(channel[-2]):
+            root, kind, number = "/".join(channel[:-3]), channel[-3], int(channel[-2])
+            return Parsed(Inbound.SET, root, kind, number, key)
+        if len(parts) >= 2 and parts[-1] == "get":
+            return Parsed(Inbound.GET, "/".join(parts[:-1]))
+        return None

@@ -20,8 +20,8 @@ Reader = Callable[[Status], Values]
 MOST_CHANNELS = 256
 """More than any device has; the rest of a longer status is left out."""
 
-SCALARS = "sys"
-"""Where a Gen1 device's own members go (`uptime`, `temperature`, …): Gen2's name for the same."""
+SYSTEM = "sys"
+"""Gen2's component for the device itself; the members of a Gen1 device go there as well."""
 
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,63}):(0|[1-9][0-9]{0,5})", re.ASCII)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
@@ -35,6 +35,9 @@ _LIGHTS = ("rgb", "rgbw", "rgbcct", "light", "cct")
 
 _UNKNOWN = len(_LIGHTS)
 """Kinds that we know take their numbers before all others."""
+
+_COMMANDED = frozenset({"relay", "light", "roller"})
+"""Kinds that take commands; Shelly's own components are called otherwise, except `light:<n>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def layout(status: Status, mode: str | None = None) -> tuple[list[Channel], list
     refused: list[str] = []
     wishes = sorted(
         _wishes(status, mode, refused),
-        key=lambda wish: (wish[0], wish[1].target.component, wish[1].number),
+        key=lambda wish: (wish[0], wish[1].target.component, wish[1].number, wish[1].keys),
     )
     taken: set[tuple[str, int]] = set()
     channels = []
@@ -96,20 +99,24 @@ def _wishes(status: Status, mode: str | None, refused: list[str]) -> Iterator[_W
             continue
         match = _KEY.fullmatch(key)
         name = match[1] if match else key
-        if not _NAME.fullmatch(name) or name in topics.RESERVED_KINDS:
+        if not _NAME.fullmatch(name) or name in topics.RESERVED_KINDS or _poses(name, match):
             refused.append(key)
         elif match is not None:
             yield from _component(key, name, int(match[2]), status)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, Mapping) and key != SYSTEM:
             yield from _object(key, value)
         elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
             yield from _array(key, value, status, mode)
         elif value != []:
             scalars.append(key)
-    if scalars:
-        names = tuple(sorted(scalars))
-        target = Target(SCALARS, 0)
-        yield _UNKNOWN, Channel(SCALARS, 0, SCALARS, target, names, _scalars(names))
+    names = tuple(sorted(name for name in scalars if status[name] != {}))
+    if names:
+        yield _UNKNOWN, Channel(SYSTEM, 0, SYSTEM, Target(SYSTEM, 0), names, _system(names))
+
+
+def _poses(name: str, numbered: re.Match[str] | None) -> bool:
+    """Whether an unknown component bears the name of a kind that commands are sent to."""
+    return name in _COMMANDED and not (name == "light" and numbered)
 
 
 def _component(key: str, name: str, number: int, status: Status) -> Iterator[_Wish]:
@@ -232,8 +239,17 @@ def _nested(key: str, number: str) -> Reader:
     return reader
 
 
-def _scalars(names: tuple[str, ...]) -> Reader:
-    return lambda status: {name: status.get(name) for name in names}
+def _system(names: tuple[str, ...]) -> Reader:
+    """Gen2's `sys` object, and whatever stands beside the components without one of its own."""
+
+    def reader(status: Status) -> Values:
+        values: Values = {}
+        for name in names:
+            value = status.get(name)
+            values |= whole(value) if isinstance(value, Mapping) else {name: value}
+        return values
+
+    return reader
 
 
 def _is_numbered(value: Mapping[str, Json]) -> bool:

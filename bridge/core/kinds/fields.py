@@ -83,8 +83,9 @@ class Table:
     _taken: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
-        """Work out which members are spoken for."""
-        taken = {entry.path[0] for entry in self.fields} | self.dropped | {"id", "_attrs"}
+        """Work out which members are spoken for; none may pass for one of our own keys."""
+        ours = {entry.key for entry in self.fields}
+        taken = {entry.path[0] for entry in self.fields} | ours | self.dropped | {"id", "_attrs"}
         object.__setattr__(self, "_taken", frozenset(taken))
 
     def read(self, component: Mapping[str, Json]) -> Values:
@@ -100,7 +101,7 @@ class Table:
                 values[entry.key] = entry.convert(value)
         taken = self._taken
         for member, value in component.items():
-            if member not in taken and member not in values:
+            if member not in taken:
                 values[member] = value
         return values
 

@@ -11,6 +11,9 @@ from bridge.core.kinds.fields import Field, Table, Values, number, on_off, perce
 from bridge.core.kinds.relay import GEN1_METER, METERED, gen1_errors
 from bridge.core.model import Json
 
+_OURS = frozenset({"color", "color_mode", "color_temp", "errors"})
+"""Keys that are worked out from several members; a member of such a name is not passed on."""
+
 _LIGHT = Table(
     fields=(
         Field("state", ("output",), on_off),
@@ -19,7 +22,7 @@ _LIGHT = Table(
         *METERED,
         Field("source", ("source",), text),
     ),
-    dropped=frozenset({"errors", "rgb", "white", "mode"}),
+    dropped=_OURS | {"rgb", "white", "mode"},
 )
 
 _GEN1_LIGHT = Table(
@@ -28,12 +31,11 @@ _GEN1_LIGHT = Table(
         Field("power", ("power",), number, "W"),
         Field("source", ("source",), text),
     ),
-    dropped=frozenset(
-        {
-            *("mode", "red", "green", "blue", "white", "gain", "temp", "brightness", "effect"),
-            *("is_valid", "overpower", "overtemperature"),
-        }
-    ),
+    dropped=_OURS
+    | {
+        *("mode", "red", "green", "blue", "white", "gain", "temp", "brightness", "effect"),
+        *("is_valid", "overpower", "overtemperature"),
+    },
 )
 
 
@@ -64,9 +66,7 @@ def read_gen1_light(light: Mapping[str, Json], meter: Mapping[str, Json] | None)
 
     In mode `color` the brightness is Shelly's `gain`, in mode `white` it is `brightness`.
     """
-    values = _GEN1_LIGHT.read(light)
-    if meter is not None:
-        values.update(GEN1_METER.read(meter))
+    values = {**GEN1_METER.read(meter or {}), **_GEN1_LIGHT.read(light)}
     colored = light.get("mode") == "color"
     level = light.get("gain" if colored else "brightness")
     if level is not None:

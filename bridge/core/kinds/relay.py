@@ -63,9 +63,7 @@ def read_switch(component: Mapping[str, Json]) -> Values:
 
 def read_gen1_relay(relay: Mapping[str, Json], meter: Mapping[str, Json] | None) -> Values:
     """The values of a Gen1 relay and the meter of the same number, if there is one."""
-    values = _GEN1_RELAY.read(relay)
-    if meter is not None:
-        values.update(GEN1_METER.read(meter))
+    values = {**GEN1_METER.read(meter or {}), **_GEN1_RELAY.read(relay)}
     values["errors"] = gen1_errors(relay)
     return values
 

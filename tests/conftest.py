@@ -1,0 +1,48 @@
+"""What needs the machine's help is skipped where that is missing, or fails where it must not be.
+
+`TESTS_REQUIRE` names markers, separated by commas, whose tests may not be skipped.
+`HYPOTHESIS_PROFILE` says how many examples Hypothesis tries; `ci` where CI runs, else `dev`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.brokers import mosquitto_path
+
+settings.register_profile("dev", deadline=None)
+# Other examples in every run find more than the same ones; the blob makes a failure repeatable.
+settings.register_profile("ci", deadline=None, max_examples=1_000, print_blob=True)
+
+_in_ci = os.environ.get("CI", "").lower() == "true"
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if _in_ci else "dev"))
+
+SHARED_FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures"
+"""Captured payloads of real devices; they are not part of the project."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or fail, what cannot run here."""
+    there = {"mosquitto": mosquitto_path() is not None, "shared_fixtures": SHARED_FIXTURES.is_dir()}
+    required = os.environ.get("TESTS_REQUIRE", "").split(",")
+    for marker, present in there.items():
+        if item.get_closest_marker(marker) is None or present:
+            continue
+        if marker in required:
+            pytest.fail(f"{marker} is required and not there")
+        pytest.skip(f"needs {marker}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Reports travel between processes as UTF-8, and tests log texts that are none."""
+    report = yield
+    report.sections = [
+        (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report

@@ -1,0 +1,94 @@
+"""A partial status laid over what is known."""
+
+from __future__ import annotations
+
+import copy
+
+from hypothesis import given
+
+from bridge.core.merge import merged
+from bridge.core.model import Json
+from tests.core.strategies import JSON, OBJECTS
+
+
+def test_a_part_of_a_component_leaves_the_rest() -> None:
+    known = {"switch:0": {"id": 0, "output": False, "apower": 12.5}}
+    part = {"switch:0": {"id": 0, "output": True}}
+    assert merged(known, part) == {"switch:0": {"id": 0, "output": True, "apower": 12.5}}
+
+
+def test_arrays_are_replaced_as_a_whole() -> None:
+    assert merged({"relays": [{"ison": True}, {"ison": True}]}, {"relays": [{"ison": False}]}) == {
+        "relays": [{"ison": False}]
+    }
+
+
+def test_null_is_kept_as_unknown() -> None:
+    assert merged({"a": {"b": 1, "c": 2}}, {"a": {"b": None}}) == {"a": {"b": None, "c": 2}}
+
+
+def test_an_empty_array_stands_for_an_empty_object() -> None:
+    assert merged({"ble": {"x": 1}}, {"ble": []}) == {"ble": {"x": 1}}
+
+
+def test_an_object_can_replace_the_empty_array() -> None:
+    assert merged({"ble": []}, {"ble": {"x": 1}}) == {"ble": {"x": 1}}
+
+
+def test_an_array_that_is_not_empty_replaces_an_object() -> None:
+    assert merged({"a": {"x": 1}}, {"a": [1]}) == {"a": [1]}
+
+
+@given(OBJECTS, OBJECTS)
+def test_merging_twice_equals_once(known: Json, part: Json) -> None:
+    once = merged(known, part)
+    assert merged(once, part) == once
+
+
+@given(OBJECTS, OBJECTS)
+def test_nothing_is_changed_in_place(known: Json, part: Json) -> None:
+    before = copy.deepcopy(known), copy.deepcopy(part)
+    merged(known, part)
+    assert (known, part) == before
+
+
+@given(JSON)
+def test_the_same_again_gives_the_same_object(known: Json) -> None:
+    assert merged(known, copy.deepcopy(known)) is known
+
+
+@given(OBJECTS, OBJECTS)
+def test_every_member_of_the_part_arrives(known: dict[str, Json], part: dict[str, Json]) -> None:
+    result = merged(known, part)
+    for key, value in part.items():
+        if not isinstance(known.get(key), dict):
+            assert result[key] == value
+    assert result.keys() == known.keys() | part.keys()
+
+
+@given(OBJECTS, OBJECTS, OBJECTS)
+def test_parts_can_be_put_together_first_where_they_hold_no_arrays(
+    known: Json, first: Json, second: Json
+) -> None:
+    one, two, three = (_without_arrays(value) for value in (known, first, second))
+    if not _same_form(one, two, three):
+        return
+    assert merged(merged(one, two), three) == merged(one, merged(two, three))
+
+
+def _without_arrays(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {key: _without_arrays(item) for key, item in value.items()}
+    return None if isinstance(value, list) else value
+
+
+def _same_form(*values: Json) -> bool:
+    """Whether no member is an object in one and a plain value in another."""
+    keys = {key for value in values for key in value}
+    for key in keys:
+        members = [value[key] for value in values if key in value]
+        if len({isinstance(member, dict) for member in members}) > 1:
+            return False
+        if isinstance(members[0], dict) and not _same_form(*members):
+            return False
+    return True
