@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from bridge.core import jsontext
 from bridge.core.model import Json
+from bridge.dial import Attempt, describe
 from bridge.errors import AuthError, FrameError, PeerError
 
 LARGEST_ANSWER = 65_536
@@ -26,13 +25,18 @@ def same_address(host: str, port: int) -> tuple[str, int]:
     return host, port
 
 
-@dataclass(frozen=True, slots=True)
 class HttpClient:
-    """Makes single requests; `timeout` (s) is for a whole one."""
+    """Makes single requests; `timeout` (s) is for a whole one. Any thread may use it."""
 
-    context: ssl.SSLContext
-    resolve: Resolver = same_address
-    timeout: float = 10.0
+    def __init__(
+        self, context: ssl.SSLContext, resolve: Resolver = same_address, timeout: float = 10.0
+    ) -> None:
+        self._context = context
+        self._resolve = resolve
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._attempts: set[Attempt] = set()
+        self._closed = False
 
     def post_form(self, url: str, fields: Mapping[str, str]) -> dict[str, Json]:
         """The JSON object that the server answers with.
@@ -42,28 +46,51 @@ class HttpClient:
         """
         parts = urlsplit(url)
         host = parts.hostname or ""
-        connection = _Connection(
-            host, self.resolve(host, parts.port or 443), self.context, self.timeout
-        )
-        guard = threading.Timer(self.timeout, connection.abort)
-        guard.name = "http-deadline"
-        guard.daemon = True
-        guard.start()
+        address = self._resolve(host, parts.port or 443)
+        attempt = Attempt(f"http-{host}", self._timeout)
+        self._begin(attempt, host)
         try:
-            connection.request(
-                "POST",
-                parts.path or "/",
-                urlencode(fields),
-                {"Content-Type": "application/x-www-form-urlencoded", "Connection": "close"},
-            )
-            response = connection.getresponse()
-            body = response.read(LARGEST_ANSWER + 1)
+            with attempt:
+                connection = _Connection(host, address, self._context, attempt)
+                status, body = _exchange(connection, parts.path or "/", urlencode(fields))
         except (OSError, http.client.HTTPException) as error:
-            raise PeerError(f"{host}: {_reason(error, connection)}") from None
+            raise PeerError(f"{host}: {_reason(error, attempt)}") from None
         finally:
-            guard.cancel()
-            connection.close()
-        return _json(host, response.status, body)
+            self._end(attempt)
+        return _json(host, status, body)
+
+    def close(self) -> None:
+        """Break off what is under way, and make no request any more; safe twice."""
+        with self._lock:
+            self._closed = True
+            attempts = list(self._attempts)
+        for attempt in attempts:
+            attempt.abort()
+
+    def _begin(self, attempt: Attempt, host: str) -> None:
+        with self._lock:
+            if self._closed:
+                raise PeerError(f"{host}: not asked, since the bridge is stopping")
+            self._attempts.add(attempt)
+
+    def _end(self, attempt: Attempt) -> None:
+        with self._lock:
+            self._attempts.discard(attempt)
+
+
+def _exchange(connection: _Connection, path: str, body: str) -> tuple[int, bytes]:
+    """Status and body of the answer; an endless body is cut one byte after the longest."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Connection": "close"}
+    try:
+        connection.request("POST", path, body, headers)
+        with connection.getresponse() as response:
+            answer = response.read(LARGEST_ANSWER + 1)
+    finally:
+        connection.close()
+    if connection.attempt.aborted:
+        # A body without a length ends with the connection: this may be only a part of it.
+        raise ConnectionAbortedError
+    return response.status, answer
 
 
 def _json(host: str, status: int, body: bytes) -> dict[str, Json]:
@@ -81,40 +108,25 @@ def _json(host: str, status: int, body: bytes) -> dict[str, Json]:
         raise PeerError(f"{host}: the answer is not as documented: {error}") from None
 
 
-def _reason(error: Exception, connection: _Connection) -> str:
-    if connection.aborted or isinstance(error, TimeoutError):
-        return "did not answer in time"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {error.verify_message}"
-    if isinstance(error, socket.gaierror):
-        return "the name cannot be resolved"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return "the connection broke"
+def _reason(error: Exception, attempt: Attempt) -> str:
+    if attempt.timed_out:
+        return "it did not answer in time"
+    if attempt.aborted:
+        return "broken off, since the bridge is stopping"
+    return describe(error) if isinstance(error, OSError) else "its answer is not HTTP"
 
 
 class _Connection(http.client.HTTPSConnection):
-    """Connects to a resolved address, and can be aborted by another thread."""
+    """Connects to a resolved address, and ends with its attempt."""
 
     def __init__(
-        self, host: str, address: tuple[str, int], context: ssl.SSLContext, timeout: float
+        self, host: str, address: tuple[str, int], context: ssl.SSLContext, attempt: Attempt
     ) -> None:
-        super().__init__(host, address[1], timeout=timeout, context=context)
+        super().__init__(host, address[1], context=context)
         self._address = address
         self._tls = context
-        self.aborted = False
+        self.attempt = attempt
 
     def connect(self) -> None:
         """Open the connection; TLS checks the name that was asked for."""
-        plain = socket.create_connection(self._address, self.timeout)
-        self.sock = plain
-        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
-
-    def abort(self) -> None:
-        """Break off whatever is under way."""
-        self.aborted = True
-        if self.sock is not None:
-            try:
-                self.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
+        self.sock = self.attempt.connect(self._address, self._tls, self.host)

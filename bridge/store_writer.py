@@ -25,11 +25,13 @@ class StoreWriter:
     """A thread named `store-writer` with at most one piece of work of a kind for each device.
 
     A later piece replaces an earlier one, so what waits is bounded by the number of devices.
+    After a failure it waits `retry` s.
     """
 
-    def __init__(self, store: Store, on_crash: CrashHook) -> None:
+    def __init__(self, store: Store, on_crash: CrashHook, retry: float = RETRY) -> None:
         self._store = store
         self._on_crash = on_crash
+        self._retry = retry
         self._waiting: OrderedDict[tuple[type, DeviceId], Work] = OrderedDict()
         self._changed = threading.Condition()
         self._stopping = False
@@ -44,10 +46,7 @@ class StoreWriter:
         """Have something written; never waits."""
         with self._changed:
             key = (type(work), work.device)
-            earlier = self._waiting.pop(key, None)
-            if isinstance(work, SaveGrant) and isinstance(earlier, SaveGrant):
-                work = _both(earlier, work)
-            self._waiting[key] = work
+            self._waiting[key] = _both(self._waiting.pop(key, None), work)
             while len(self._waiting) > MOST_WAITING:
                 self._waiting.popitem(last=False)
             self._changed.notify()
@@ -76,9 +75,10 @@ class StoreWriter:
                 with self._changed:
                     if self._stopping:
                         return
-                    self._waiting.setdefault(key, work)
+                    # What came meanwhile is newer, but need not say everything.
+                    self._waiting[key] = _both(work, self._waiting.get(key, work))
                     self._waiting.move_to_end(key, last=False)
-                    self._changed.wait_for(lambda: self._stopping, RETRY)
+                    self._changed.wait_for(lambda: self._stopping, self._retry)
 
     def _write(self, work: Work) -> bool:
         try:
@@ -101,7 +101,10 @@ class StoreWriter:
         return True
 
 
-def _both(earlier: SaveGrant, later: SaveGrant) -> SaveGrant:
+def _both(earlier: Work | None, later: Work) -> Work:
+    """What is left to do: the later piece, and of a grant what only the earlier one says."""
+    if not isinstance(earlier, SaveGrant) or not isinstance(later, SaveGrant):
+        return later
     return SaveGrant(
         later.device,
         host=earlier.host if later.host is None else later.host,

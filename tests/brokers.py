@@ -242,6 +242,7 @@ class Peer:
         """Disconnect cleanly; safe twice."""
         self.client.disconnect()
         self.client.loop_stop()
+        self.client._reset_sockets()  # paho leaves its own wake-up sockets to the garbage collector
 
     def publish(
         self,

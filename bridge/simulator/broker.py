@@ -12,13 +12,21 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
+import socket
 import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
-from bridge.simulator.broker_session import SESSION_TAKEN_OVER, Delivery, Session, matches
+from bridge.simulator.broker_session import (
+    KEEPALIVE_TIMEOUT,
+    SESSION_TAKEN_OVER,
+    Delivery,
+    Session,
+    matches,
+)
 from bridge.simulator.mqtt_fields import V5, V311, Property
 from bridge.simulator.mqtt_packets import Connect, Kind, Message, connack
 from bridge.threads import CrashHook, spawn
@@ -29,6 +37,9 @@ BOTH = frozenset({V311, V5})
 
 _SWEEP = 0.25
 """Seconds between two looks at the clients' keepalive."""
+
+_OPENING = 0.5
+"""Seconds that a connection which was just accepted has to be opened, when the broker stops."""
 
 _CALL_TIME = 5.0
 """Seconds that a call into the loop's thread may take."""
@@ -89,7 +100,7 @@ class Broker:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._listening: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._opening: set[asyncio.Task[None]] = set()
         self._thawed = threading.Event()
         self._retained: dict[str, Delivery] = {}
         self._sessions: set[Session] = set()
@@ -109,14 +120,20 @@ class Broker:
 
         A stopped broker can be started again on its port; it then has no retained messages.
         """
-        self._listening = concurrent.futures.Future()
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        listener = socket.create_server((self.host, self.port), family=family)
+        listener.setblocking(False)
+        self.port = listener.getsockname()[1]
+        self._retained.clear()
         self._thawed.set()
-        self._thread = spawn("mqtt-broker", lambda: asyncio.run(self._serve()), self._on_crash)
-        try:
-            self._listening.result(_CALL_TIME)
-        except BaseException:
-            self._thread.join(_CALL_TIME)
-            raise
+        ready = threading.Event()
+
+        def run() -> None:
+            with listener:
+                asyncio.run(self._serve(listener, ready))
+
+        self._thread = spawn("mqtt-broker", run, self._on_crash)
+        ready.wait(_CALL_TIME)
 
     def stop(self) -> None:
         """Close every connection and the thread; safe twice and safe while frozen."""
@@ -128,28 +145,36 @@ class Broker:
         loop.call_soon_threadsafe(stop.set)
         thread.join(_CALL_TIME)
 
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
-        self._retained.clear()
-        loop = self._loop
-        try:
-            server = await loop.create_server(
-                lambda: Session(self, loop), self.host, self.port, ssl=self._tls
-            )
-        except OSError as error:
-            self._listening.set_exception(error)
-            return
-        self.port = server.sockets[0].getsockname()[1]
-        self._listening.set_result(None)
+    async def _serve(self, listener: socket.socket, ready: threading.Event) -> None:
+        loop = self._loop = asyncio.get_running_loop()
+        stop = self._stop = asyncio.Event()
+        loop.add_reader(listener, self._accept, listener)
         sweeper = loop.create_task(self._sweep())
-        await self._stop.wait()
+        ready.set()
+        await stop.wait()
+        loop.remove_reader(listener)
         sweeper.cancel()
-        server.close()
+        if self._opening:
+            await asyncio.wait(self._opening, timeout=_OPENING)
         for session in self._sessions:
             session.will = None
         self._abort_all()
         await asyncio.sleep(0)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            sock, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        sock.setblocking(False)
+        task = self._running().create_task(self._open(sock))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _open(self, sock: socket.socket) -> None:
+        loop = self._running()
+        with contextlib.suppress(OSError):  # a TLS handshake that failed is the peer's business
+            await loop.connect_accepted_socket(lambda: Session(self, loop), sock, ssl=self._tls)
 
     def _abort_all(self) -> None:
         for session in list(self._sessions):
@@ -162,7 +187,7 @@ class Broker:
             now = loop.time()
             for session in list(self._sessions):
                 if session.closes_at is not None and session.closes_at <= now:
-                    session.close(0x8D)
+                    session.close(KEEPALIVE_TIMEOUT, "nothing heard for too long")
 
     def _call(self, work: Callable[[], _Result]) -> _Result:
         """Run `work` in the loop's thread and wait for it."""
@@ -260,7 +285,7 @@ class Broker:
                 properties.append((Property.ASSIGNED_CLIENT_ID, session.client_id))
         for other in list(self._sessions):
             if other is not session and other.level and other.client_id == session.client_id:
-                other.close(SESSION_TAKEN_OVER)
+                other.close(SESSION_TAKEN_OVER, "another client has the same id")
                 self.closed(other)
                 other.will = None
         return connack(connect.level, 0, tuple(properties)), True

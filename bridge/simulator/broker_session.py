@@ -48,6 +48,7 @@ CONNECT_TIME = 10.0
 
 DISCONNECT_WITH_WILL = 0x04
 NO_SUBSCRIPTION = 0x11
+KEEPALIVE_TIMEOUT = 0x8D
 SESSION_TAKEN_OVER = 0x8E
 SHARED_NOT_SUPPORTED = 0x9E
 
@@ -162,15 +163,15 @@ class Session(asyncio.Protocol):
                     return
                 self._handle(decode(first, body, self.level))
         except MalformedPacket as error:
-            self.close(error.reason)
+            self.close(error.reason, str(error))
 
-    def close(self, reason: int | None = None) -> None:
+    def close(self, reason: int, text: str) -> None:
         """End the connection; MQTT 5 clients are told the reason. The second call is harsher."""
         if self._transport.is_closing():
             self._transport.abort()
             return
-        if reason is not None and self.level == V5:
-            self._write(Kind.DISCONNECT, disconnect(reason))
+        if self.level == V5:
+            self._write(Kind.DISCONNECT, disconnect(reason, text))
         self._transport.close()
 
     def abort(self) -> None:

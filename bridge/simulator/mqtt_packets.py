@@ -303,6 +303,7 @@ def unsuback(level: int, packet_id: int, codes: bytes) -> bytes:
     )
 
 
-def disconnect(reason: int) -> bytes:
-    """DISCONNECT by the broker, MQTT 5 only."""
-    return _packet(Kind.DISCONNECT << 4, bytes([reason]))
+def disconnect(reason: int, text: str) -> bytes:
+    """DISCONNECT by the broker, MQTT 5 only; `text` explains the reason."""
+    explained = encode_properties(V5, ((Property.REASON_STRING, text),))
+    return _packet(Kind.DISCONNECT << 4, bytes([reason]), explained)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from bridge.core.model import CommandNotSent, DeviceId, Event, LinkId, SendCommand
+from bridge.core.model import (
+    CommandNotSent,
+    DeviceId,
+    Event,
+    LinkId,
+    RefreshAnswered,
+    SendCommand,
+)
 from bridge.threads import Deadline
 
 Sink = Callable[[Event], None]
@@ -16,13 +23,13 @@ It returns at once, and drops the event, when the bridge is stopping.
 
 
 class Source(Protocol):
-    """One of Shelly's systems. All methods but `stop` are called by the engine's thread only.
+    """One of Shelly's systems. `start` and `stop` may be called by any thread, and twice.
 
-    None of them waits.
+    All other methods are called by the engine's thread only. None but `stop` waits.
     """
 
     def start(self) -> None:
-        """Begin to connect."""
+        """Begin to connect; nothing after a `stop`."""
 
     def serves(self, link: LinkId) -> bool:
         """Whether the link is one of this source's."""
@@ -30,11 +37,15 @@ class Source(Protocol):
     def send(self, command: SendCommand) -> CommandNotSent | None:
         """Send a command soon, or say at once why not."""
 
-    def refresh(self, link: LinkId, device: DeviceId) -> None:
-        """Ask for a device's whole state; the answer is a `RefreshAnswered` in any case."""
+    def refresh(self, link: LinkId, device: DeviceId) -> RefreshAnswered | None:
+        """Ask for a device's whole state; given back, or later sunk, is exactly one answer.
+
+        One answer serves all who ask while it is awaited; a device that is no longer served
+        gets none.
+        """
 
     def reconnect(self, link: LinkId) -> None:
         """Close the connection and open it again."""
 
     def stop(self, deadline: Deadline) -> list[str]:
-        """End everything; gives the names of threads that are still alive. Safe to call twice."""
+        """End everything; gives the names of threads that are still alive."""

@@ -6,21 +6,34 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bridge.core import cloud
 from bridge.core.backoff import Backoff
 from bridge.core.hosts import HostRule
-from bridge.core.model import CommandNotSent, DeviceId, Grant, Json, LinkId, SendCommand
+from bridge.core.model import (
+    CommandNotSent,
+    DeviceId,
+    Grant,
+    Json,
+    LinkId,
+    RefreshAnswered,
+    SendCommand,
+)
 from bridge.httpclient import HttpClient, Resolver, same_address
 from bridge.sources.base import Sink
 from bridge.sources.integrator_host import IntegratorHost, Shared
 from bridge.sources.session import PATH, CloudSession, Outgoing
+from bridge.sources.timing import Timing
 from bridge.sources.token import TokenKeeper
 from bridge.sources.websocket import Endpoint
 from bridge.threads import CrashHook, Deadline
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,7 @@ class IntegratorSettings:
     reconnect_first: float = 1.0
     reconnect_longest: float = 60.0
     resolve: Resolver = same_address
+    timing: Timing = field(default_factory=Timing)
 
 
 def fetch_token(http: HttpClient, settings: IntegratorSettings) -> dict[str, Json]:
@@ -57,15 +71,18 @@ class IntegratorSource:
         register_secret: Callable[[str], None],
     ) -> None:
         self._settings = settings
-        http = HttpClient(settings.context, settings.resolve)
+        self._http = HttpClient(settings.context, settings.resolve, settings.timing.token_limit)
         self._shared = Shared(
-            tokens=TokenKeeper(lambda: fetch_token(http, settings), register_secret),
+            tokens=TokenKeeper(lambda: fetch_token(self._http, settings), register_secret),
             sink=sink,
             on_crash=on_crash,
+            timing=settings.timing,
             allowed_hosts=settings.allowed_hosts,
             next_action=itertools.count(cloud.HIGHEST_REQUEST + 1),
             hops={},
         )
+        self._lock = threading.Lock()
+        """Guards what follows: start and stop come from another thread than the rest."""
         self._hosts: dict[LinkId, IntegratorHost] = {}
         self._ending: dict[LinkId, CloudSession] = {}
         self._places: dict[DeviceId, LinkId] = {}
@@ -73,8 +90,11 @@ class IntegratorSource:
 
     def start(self) -> None:
         """Open the connections that the configuration names."""
-        for host in self._settings.hosts:
-            self._host(LinkId(host))
+        with self._lock:
+            if self._stopped:
+                return
+            for host in self._settings.hosts:
+                self._host(LinkId(host))
 
     def serves(self, link: LinkId) -> bool:
         """Whether the link is one of this integrator's hosts."""
@@ -85,24 +105,22 @@ class IntegratorSource:
         self.move(grant.device, LinkId(grant.host))
 
     def move(self, device: DeviceId, to: LinkId) -> None:
-        """Serve a device on that host from now on."""
-        if self._stopped or not self._settings.allowed_hosts.accepts(to):
+        """Serve a device on that host from now on; nothing if the host is not allowed."""
+        if not self._settings.allowed_hosts.accepts(to):
             return
-        if self._places.get(device, to) != to:
-            self.release(device)
-        self._places[device] = to
-        self._host(to).add(device)
+        with self._lock:
+            if self._stopped:
+                return
+            if self._places.get(device, to) != to:
+                self._leave(device)
+            self._places[device] = to
+            self._host(to).add(device)
 
     def release(self, device: DeviceId) -> None:
         """Serve a device no more; its host's connection is closed if it was the last."""
-        place = self._places.pop(device, None)
-        if place is None:
-            return
-        host = self._hosts[place]
-        if host.remove(device) and place not in self._settings.hosts:
-            del self._hosts[place]
-            self._ending[place] = host.session
-            host.session.request_stop()
+        with self._lock:
+            self._shared.hops.pop(device, None)
+            self._leave(device)
 
     def send(self, command: SendCommand) -> CommandNotSent | None:
         """Send a command by its host's connection."""
@@ -113,23 +131,36 @@ class IntegratorSource:
         text = cloud.encode_command(command)
         return host.session.send(Outgoing(command.request, text, command.deadline))
 
-    def refresh(self, link: LinkId, device: DeviceId) -> None:
+    def refresh(self, link: LinkId, device: DeviceId) -> RefreshAnswered | None:
         """Ask the cloud for the device's access and whole state."""
-        if link in self._hosts:
-            self._hosts[link].ask(device)
+        host = self._hosts.get(link)
+        if host is None or not host.ask(device):
+            return RefreshAnswered(link, device, "failed")
+        return None
 
     def reconnect(self, link: LinkId) -> None:
         """Close the host's connection and open it again."""
-        if link in self._hosts:
-            self._hosts[link].session.reconnect()
+        host = self._hosts.get(link)
+        if host is not None:
+            host.session.reconnect()
 
     def stop(self, deadline: Deadline) -> list[str]:
         """Close everything."""
-        self._stopped = True
-        sessions = [*(host.session for host in self._hosts.values()), *self._ending.values()]
+        with self._lock:
+            self._stopped = True
+            hosts = list(self._hosts.values())
+            sessions = [*(host.session for host in hosts), *self._ending.values()]
+        self._http.close()
         for session in sessions:
             session.request_stop()
         return [name for session in sessions for name in session.join(deadline)]
+
+    def _leave(self, device: DeviceId) -> None:
+        place = self._places.pop(device, None)
+        if place is None:
+            return
+        if self._hosts[place].remove(device) and place not in self._settings.hosts:
+            self._ending[place] = self._hosts.pop(place).release()
 
     def _host(self, link: LinkId) -> IntegratorHost:
         host = self._hosts.get(link)

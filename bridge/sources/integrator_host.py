@@ -32,15 +32,14 @@ from bridge.core.model import (
 from bridge.errors import FrameError
 from bridge.sources.base import Sink
 from bridge.sources.session import CloudSession
+from bridge.sources.timing import Timing
 from bridge.sources.token import Token, TokenKeeper
-from bridge.sources.verification import Verification
+from bridge.sources.verification import SettingsQueue, Verification
 from bridge.sources.websocket import Endpoint
 from bridge.threads import CrashHook
 
 MOST_HOPS = 3
 """How often in a row a device may be sent on to another host."""
-
-MOST_OPEN_SETTINGS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,7 @@ class Shared:
     tokens: TokenKeeper
     sink: Sink
     on_crash: CrashHook
+    timing: Timing
     allowed_hosts: HostRule
     next_action: Iterator[int]
     """Numbers for `trid`, above those of commands."""
@@ -73,12 +73,11 @@ class IntegratorHost:
         self._sink = shared.sink
         self._lock = threading.Lock()
         """Guards what follows; held for moments only."""
-        self._verification = Verification()
-        self._settings_known: set[DeviceId] = set()
-        self._settings_wanted: list[DeviceId] = []
-        self._settings_asked: set[int] = set()
+        self._verification = Verification(shared.timing.answer_limit)
+        self._settings = SettingsQueue()
+        self._released = False
         self.session = CloudSession(
-            link, endpoint, self, shared.sink, backoff, shared.on_crash, predecessor
+            link, endpoint, self, shared.sink, backoff, shared.on_crash, shared.timing, predecessor
         )
 
     # For the source, on the engine's thread
@@ -93,14 +92,21 @@ class IntegratorHost:
         """Serve it no more; tells whether none is left."""
         with self._lock:
             self._verification.remove(device)
-            self._settings_known.discard(device)
+            self._settings.remove(device)
             return not self._verification.devices
 
-    def ask(self, device: DeviceId) -> None:
-        """Ask for a device's access and state."""
+    def ask(self, device: DeviceId) -> bool:
+        """Ask for a device's access and state; False if that is not possible now."""
         with self._lock:
-            self._verification.ask(device)
+            asked = self._verification.ask(device)
         self.session.wake()
+        return asked
+
+    def release(self) -> CloudSession:
+        """Close the connection for good; gives the session that is ending."""
+        self._released = True
+        self.session.request_stop()
+        return self.session
 
     # For the session, on its threads
 
@@ -126,33 +132,31 @@ class IntegratorHost:
         """Nobody will answer what is still open."""
         with self._lock:
             unanswered = self._verification.closed()
-            self._settings_asked.clear()
+            self._settings.closed()
         for device in unanswered:
             self._sink(RefreshAnswered(self.link, device, "failed"))
 
     def ended(self) -> None:
-        """Tell the engine that the connection is no more."""
-        self._sink(LinkRemoved(self.link))
+        """Tell the engine that there is no such connection any more, unless the bridge ends."""
+        if self._released:
+            self._sink(LinkRemoved(self.link))
 
     def due(self) -> list[str]:
         """The questions to ask now."""
         now = time.monotonic()
+        questions = []
         with self._lock:
             late = self._verification.overdue(now)
-            asked = self._verification.next(now)
-            wanted, self._settings_wanted = self._settings_wanted, []
+            for device in self._verification.next(now):
+                number = next(self._shared.next_action)
+                questions.append(cloud.encode_action("DeviceVerify", device, number))
+            for device in self._settings.next():
+                number = next(self._shared.next_action)
+                self._settings.asked(number, device)
+                questions.append(cloud.encode_action("DeviceGetSettings", device, number))
         for device in late:
             self._sink(RefreshAnswered(self.link, device, "timeout"))
-        return [
-            *(self._action("DeviceVerify", device) for device in asked),
-            *(self._action("DeviceGetSettings", device) for device in wanted),
-        ]
-
-    def _action(self, action: str, device: DeviceId) -> str:
-        number = next(self._shared.next_action)
-        if action == "DeviceGetSettings" and len(self._settings_asked) < MOST_OPEN_SETTINGS:
-            self._settings_asked.add(number)
-        return cloud.encode_action(action, device, number)
+        return questions
 
     def frame(self, data: bytes) -> None:
         """Take a frame in; what is wrong with it is counted, invalid UTF-8 ends the connection.
@@ -177,35 +181,30 @@ class IntegratorHost:
         device = answer.device
         with self._lock:
             ours = device in self._verification.devices
-            for_settings = answer.request in self._settings_asked
-            if for_settings:
-                self._settings_asked.discard(answer.request)
+            for_settings = self._settings.answered(answer.request)
+            if ours and answer.settings is not None:
+                self._settings.came(device)
         if not ours:
             text = "an answer about a device that was not asked about"
             self._sink(BadInput(self.link, "unexpected_answer", text, device))
-        elif for_settings or answer.settings is not None:
-            if answer.settings is not None:
-                self._sink(SettingsReported(self.link, device, answer.settings))
-        else:
+        elif answer.settings is not None:
+            self._sink(SettingsReported(self.link, device, answer.settings))
+        elif not for_settings:
             self._verified(answer)
             self.session.wake()
 
     def _verified(self, answer: ActionAnswered) -> None:
         device = answer.device
-        granted = answer.result != "UNAUTHORIZED"
         with self._lock:
-            self._verification.answered(device, time.monotonic(), granted=granted)
+            awaited = self._verification.answered(device)
         handlers: dict[str, Callable[[ActionAnswered], str]] = {
             "OK": self._granted,
             "UNAUTHORIZED": self._not_granted,
             "WRONG_HOST": self._sent_on,
         }
-        handler = handlers.get(answer.result)
-        if handler is None:
-            text = f"the cloud answers {answer.result!r} to DeviceVerify"
-            self._sink(BadInput(self.link, "verify_refused", text, device))
-        outcome = handler(answer) if handler else "failed"
-        self._sink(RefreshAnswered(self.link, device, outcome))
+        outcome = handlers.get(answer.result, self._refused)(answer)
+        if awaited:
+            self._sink(RefreshAnswered(self.link, device, outcome))
 
     def _granted(self, answer: ActionAnswered) -> str:
         device = answer.device
@@ -216,27 +215,37 @@ class IntegratorHost:
             return "offline"
         self._sink(StatusReported(self.link, device, answer.status, full=True, code=answer.code))
         with self._lock:
-            if device not in self._settings_known:
-                self._settings_known.add(device)
-                self._settings_wanted.append(device)
+            self._settings.want(device)
         return "ok"
 
     def _not_granted(self, answer: ActionAnswered) -> str:
+        self._postpone(answer.device)
         self._sink(AccessReported(self.link, answer.device, Access.NONE))
         return "not_authorized"
 
     def _sent_on(self, answer: ActionAnswered) -> str:
         """The device's owner was moved to another host; a few times in a row at most."""
         device, host = answer.device, answer.host or ""
-        hops = self._shared.hops.get(device, 0)
         if not self._shared.allowed_hosts.accepts(host) or host == self.link:
+            self._postpone(device)
             text = "the cloud sends a device on to a host that is not allowed"
             self._sink(BadInput(self.link, "host_not_allowed", text, device))
             return "failed"
+        hops = self._shared.hops.pop(device, 0)
         if hops >= MOST_HOPS:
+            self._postpone(device)
             text = f"the cloud sent a device on {hops} times in a row; it stays where it is"
             self._sink(BadInput(self.link, "too_many_hops", text, device))
             return "failed"
         self._shared.hops[device] = hops + 1
         self._sink(DeviceMoved(self.link, device, LinkId(host)))
         return "moved"
+
+    def _refused(self, answer: ActionAnswered) -> str:
+        text = f"the cloud answers {answer.result!r} to DeviceVerify"
+        self._sink(BadInput(self.link, "verify_refused", text, answer.device))
+        return "failed"
+
+    def _postpone(self, device: DeviceId) -> None:
+        with self._lock:
+            self._verification.postpone(device, time.monotonic())

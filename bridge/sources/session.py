@@ -9,39 +9,38 @@ from __future__ import annotations
 
 import logging
 import queue
-import socket
 import threading
 import time
 from dataclasses import dataclass
 from random import random
-from typing import Protocol
+from typing import NoReturn, Protocol
 from urllib.parse import quote
 
 from bridge.core.backoff import Backoff
 from bridge.core.model import BadInput, CommandNotSent, LinkId, LinkState
+from bridge.dial import Attempt
 from bridge.errors import FrameError, PeerError
 from bridge.sources.base import Sink
+from bridge.sources.timing import Timing
 from bridge.sources.token import Token, TokenUnavailableError
 from bridge.sources.websocket import (
     CloudSocket,
     Endpoint,
+    GivenUpError,
     Received,
     TokenBrokenError,
     open_socket,
-    shut,
 )
 from bridge.threads import CrashHook, Deadline, spawn
 
 PATH = "/shelly/wss/hk_sock"
-PING_INTERVAL = 30.0
-SILENCE_LIMIT = 40.0
-"""A connection from which nothing came for so long (s), pongs included, is dead."""
 
-QUICK = 10.0
-"""A connection that the host closes within this time (s) was probably taken by somebody else."""
+MOST_WAITING = 32
+"""Commands in line for one connection."""
 
-DISPLACED_DELAY = 60.0
-"""The least time (s) before our place is claimed again."""
+_PREDECESSOR_LIMIT = 30.0
+_LONGEST_DISPLACED = 5
+"""Times the shortest delay."""
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +82,15 @@ class Outgoing:
     deadline: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """The state until the next attempt, what led to it, and how long it lasts (s)."""
+
+    state: LinkState
+    error: str
+    delay: float
+
+
 class CloudSession:
     """Keeps one connection open until it is stopped."""
 
@@ -94,25 +102,28 @@ class CloudSession:
         sink: Sink,
         backoff: Backoff,
         on_crash: CrashHook,
+        timing: Timing,
         predecessor: CloudSession | None = None,
     ) -> None:
+        """`predecessor` is a stopped session of the same host; its end is waited for."""
         self.link = link
         self._endpoint = endpoint
         self._owner = owner
         self._sink = sink
         self._backoff = backoff
+        self._timing = timing
         self._predecessor = predecessor
         self._stopping = threading.Event()
         self._hurry = threading.Event()
         self._guard = threading.Lock()
         self._sending = threading.Lock()
-        self._opening: socket.socket | None = None
+        self._attempt: Attempt | None = None
         self._socket: CloudSocket | None = None
         self._last_received = 0.0
         self._last_ping = 0.0
         self._quick_closes = 0
         self._last_error = ""
-        self._out: queue.Queue[Outgoing | None] = queue.Queue(32)
+        self._out: queue.Queue[Outgoing | None] = queue.Queue(MOST_WAITING)
         self._on_crash = on_crash
         self._threads: list[threading.Thread] = []
 
@@ -146,13 +157,13 @@ class CloudSession:
     def reconnect(self) -> None:
         """Close the connection, and do not wait before the next one."""
         self._hurry.set()
-        self._abort()
+        self._break_off("it was asked to connect anew")
 
     def request_stop(self) -> None:
         """Begin to end; returns at once."""
         self._stopping.set()
         self._hurry.set()
-        self._abort()
+        self._break_off("the bridge does not need it any more")
         self.wake()
 
     def join(self, deadline: Deadline) -> list[str]:
@@ -161,88 +172,102 @@ class CloudSession:
             thread.join(deadline.remaining())
         return [thread.name for thread in self._threads if thread.is_alive()]
 
-    def _abort(self) -> None:
+    def _break_off(self, reason: str) -> None:
         with self._guard:
-            if self._opening is not None:
-                shut(self._opening)
+            if self._attempt is not None:
+                self._attempt.abort()
             if self._socket is not None:
-                self._socket.abort()
+                self._socket.abort(reason)
 
     # The reader's thread
 
     def _read(self) -> None:
         if self._predecessor is not None:
-            self._predecessor.join(Deadline(30))
+            self._predecessor.join(Deadline(_PREDECESSOR_LIMIT))
             self._predecessor = None
         while not self._stopping.is_set():
             self._owner.state_changed(LinkState.CONNECTING, None, None)
-            state, error, delay = self._attempt()
+            pause = self._try()
             if self._stopping.is_set():
                 break
-            level = logging.DEBUG if error == self._last_error else logging.WARNING
-            self._last_error = error
-            _log.log(level, "%s: %s; next attempt in %.0f s", self.link, error, delay)
-            self._owner.state_changed(state, error, None)
-            self._hurry.wait(delay)
+            level = logging.DEBUG if pause.error == self._last_error else logging.WARNING
+            self._last_error = pause.error
+            _log.log(level, "%s: %s; next attempt in %.0f s", self.link, pause.error, pause.delay)
+            self._owner.state_changed(pause.state, pause.error, None)
+            self._hurry.wait(pause.delay)
             self._hurry.clear()
+        self.wake()
         self._owner.ended()
 
-    def _attempt(self) -> tuple[LinkState, str, float]:
-        """One connection from start to end: the state after it, why it ended, how long to wait."""
+    def _try(self) -> _Pause:
+        """One connection from start to end."""
         try:
             token = self._owner.token()
         except TokenUnavailableError as error:
             state = LinkState.AUTH_REQUIRED if error.refused else LinkState.BACKOFF
-            return state, f"no access token: {error}", error.retry_after + 2 * random()  # noqa: S311 - jitter
+            delay = error.retry_after + 2 * random()  # noqa: S311 - jitter
+            return _Pause(state, f"no access token: {error}", delay)
         opened_at: float | None = None
         try:
-            connection = open_socket(self._endpoint, f"t={quote(token.text)}", self._set_opening)
+            connection = self._open(token)
             opened_at = time.monotonic()
             self._run(connection, token)
-            error_text = "the connection was ended"
-        except TokenBrokenError as error:
-            self._owner.token_refused(token)
-            self._backoff.ended(0.0)
-            return LinkState.BACKOFF, str(error), self._delay()
-        except FrameError as error:
-            return LinkState.BACKOFF, f"protocol error: {error}", self._delay()
         except PeerError as error:
-            error_text = str(error)
-        return self._judge(opened_at, error_text)
+            if isinstance(error, TokenBrokenError):
+                self._owner.token_refused(token)
+            elif isinstance(error, FrameError):
+                self._sink(BadInput(self.link, error.kind, str(error)))
+            return self._judge(opened_at, error)
 
-    def _judge(self, opened_at: float | None, error: str) -> tuple[LinkState, str, float]:
-        """What the length of a connection that the host ended tells."""
-        if opened_at is None or self._hurry.is_set():
-            return LinkState.BACKOFF, error, self._delay()
-        lived = time.monotonic() - opened_at
-        self._backoff.ended(lived)
-        self._quick_closes = self._quick_closes + 1 if lived < QUICK else 0
-        if self._quick_closes < 2:
-            return LinkState.BACKOFF, error, self._delay()
-        text = "somebody else seems to use this integrator's only connection to the host"
-        return LinkState.DISPLACED, text, DISPLACED_DELAY * (1 + random() / 2)  # noqa: S311 - jitter
-
-    def _delay(self) -> float:
-        return self._backoff.next_delay(random())  # noqa: S311 - jitter
-
-    def _set_opening(self, opening: socket.socket | None) -> None:
+    def _open(self, token: Token) -> CloudSocket:
+        attempt = Attempt(f"cloud-{self.link}-open", self._timing.open_limit)
         with self._guard:
-            self._opening = opening
-            if opening is not None and self._stopping.is_set():
-                shut(opening)
+            self._attempt = attempt
+            if self._stopping.is_set():
+                attempt.abort()
+        try:
+            query = f"t={quote(token.text)}"
+            return open_socket(self._endpoint, query, attempt, self._timing.send_limit)
+        finally:
+            with self._guard:
+                self._attempt = None
 
-    def _run(self, connection: CloudSocket, token: Token) -> None:
+    def _judge(self, opened_at: float | None, error: PeerError) -> _Pause:
+        """What the end of an attempt tells, and the length of the connection if there was one."""
+        if opened_at is not None:
+            lived = time.monotonic() - opened_at
+            self._backoff.ended(lived)
+            if lived >= self._timing.quick:
+                self._quick_closes = 0
+            elif not isinstance(error, GivenUpError | FrameError | TokenBrokenError):
+                self._quick_closes += 1
+                if self._quick_closes >= 2:
+                    return self._displaced()
+        delay = self._backoff.next_delay(random())  # noqa: S311 - jitter
+        return _Pause(LinkState.BACKOFF, str(error), delay)
+
+    def _displaced(self) -> _Pause:
+        """Two owners of one place would throw each other out for ever: one must be patient."""
+        times = min(2 ** (self._quick_closes - 2), _LONGEST_DISPLACED)
+        delay = self._timing.displaced_delay * times * (1 + random() / 2)  # noqa: S311 - jitter
+        text = "somebody else seems to use this integrator's only connection to the host"
+        return _Pause(LinkState.DISPLACED, text, delay)
+
+    def _run(self, connection: CloudSocket, token: Token) -> NoReturn:
         """Read until the connection ends, which raises `PeerError`."""
         self._last_received = self._last_ping = time.monotonic()
         with self._guard:
             self._socket = connection
+            if self._stopping.is_set():
+                connection.abort("the bridge does not need it any more")
         try:
+            self._hurry.clear()
             self._owner.state_changed(LinkState.CONNECTED, None, token)
             self._owner.opened()
             _log.info("%s: connected", self.link)
             self._last_error = ""
             self.wake()
-            while not self._stopping.is_set():
+            while True:
                 kind, data = connection.receive()
                 self._last_received = time.monotonic()
                 if kind is Received.TEXT:
@@ -252,7 +277,7 @@ class CloudSession:
         finally:
             with self._guard:
                 self._socket = None
-            connection.abort()
+            connection.abort("it was ended here")
             with self._sending:
                 connection.close()
             self._give_back()
@@ -276,7 +301,7 @@ class CloudSession:
     def _write(self) -> None:
         while not self._stopping.is_set():
             try:
-                outgoing = self._out.get(timeout=1.0)
+                outgoing = self._out.get(timeout=self._timing.look)
             except queue.Empty:
                 outgoing = None
             with self._sending:
@@ -284,8 +309,8 @@ class CloudSession:
                 if connection is not None:
                     try:
                         self._turn(connection, outgoing)
-                    except PeerError:
-                        connection.abort()
+                    except PeerError as error:
+                        connection.abort(str(error))
                     continue
             if outgoing is not None:
                 self._sink(self._not_sent(outgoing, "host_down", "the connection was lost"))
@@ -298,9 +323,9 @@ class CloudSession:
             connection.send(outgoing.text)
         for text in self._owner.due():
             connection.send(text)
-        if now - self._last_received > SILENCE_LIMIT:
-            _log.warning("%s: nothing came for %.0f s", self.link, SILENCE_LIMIT)
-            connection.abort()
-        elif now - max(self._last_received, self._last_ping) > PING_INTERVAL:
+        now = time.monotonic()
+        if now - self._last_received > self._timing.silence_limit:
+            connection.abort(f"nothing came for {self._timing.silence_limit:.0f} s")
+        elif now - max(self._last_received, self._last_ping) > self._timing.ping_interval:
             self._last_ping = now
             connection.ping()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +28,12 @@ LIFETIME = 20 * 3600.0
 
 LONGEST = 8_192
 """Characters of a token."""
+
+YOUNG = 60.0
+"""A token that is refused within this time (s) of its issue was probably never good."""
+
+_ERROR_KEY = re.compile(r"[a-z_]{1,40}", re.ASCII)
+"""What is shown of an answer; no token looks like this."""
 
 
 class TokenUnavailableError(PeerError):
@@ -66,8 +73,11 @@ class TokenKeeper:
         self._token: Token | None = None
         self._failure: PeerError | None = None
         self._retry_at = 0.0
-        # Slower than reconnects: ten minutes of refusals must not look like an attack.
-        self._backoff = Backoff(first=2.0, longest=120.0)
+        self._asked_at = 0.0
+        self._refusals = 0
+        """Young tokens in a row that a host refused."""
+        self._after_failure = _backoff()
+        self._after_refusal = _backoff()
 
     def get(self) -> Token:
         """A token that is good; raises `TokenUnavailableError`.
@@ -83,30 +93,53 @@ class TokenKeeper:
             return self._ask()
 
     def refused(self, token: Token) -> None:
-        """The cloud did not take this token: the next `get` asks for a new one."""
+        """A host did not take this token: the next `get` asks for a new one.
+
+        The first time at once; if young tokens are refused in a row, not before a delay.
+        """
         with self._lock:
-            if self._token is token:
-                self._token = None
+            if self._token is not token:
+                return
+            self._token = None
+            young = time.monotonic() - self._asked_at < YOUNG
+            self._refusals = self._refusals + 1 if young else 0
+            if self._refusals < 2:
+                self._after_refusal = _backoff()
+            else:
+                problem = AuthError("the hosts refuse the token that the cloud gives")
+                self._wait(problem, self._after_refusal)
 
     def _ask(self) -> Token:
+        self._asked_at = time.monotonic()
         try:
             token = _read(self._fetch())
         except PeerError as error:
-            delay = self._backoff.next_delay(random())  # noqa: S311 - jitter
-            self._failure, self._retry_at = error, time.monotonic() + delay
+            delay = self._wait(error, self._after_failure)
             raise TokenUnavailableError(error, delay) from None
         self._register_secret(token.text)
         self._token, self._failure = token, None
-        self._backoff = Backoff(first=2.0, longest=120.0)
+        self._after_failure = _backoff()
         return token
+
+    def _wait(self, failure: PeerError, backoff: Backoff) -> float:
+        """Let nobody ask for a while, because of `failure`; gives the delay (s)."""
+        delay = backoff.next_delay(0.25 + random() / 2)  # noqa: S311 - jitter
+        self._failure, self._retry_at = failure, time.monotonic() + delay
+        return delay
+
+
+def _backoff() -> Backoff:
+    """Slower than reconnects: ten minutes of refusals must not look like an attack."""
+    return Backoff(first=2.0, longest=120.0)
 
 
 def _read(answer: dict[str, Json]) -> Token:
     """The token of the cloud's answer; raises `PeerError`."""
     if answer.get("isok") is not True:
         errors = answer.get("errors")
-        keys = ", ".join(str(key)[:40] for key in errors) if isinstance(errors, dict) else "none"
-        raise AuthError(f"the cloud gives no token for this tag and token (errors: {keys})")
+        keys = errors if isinstance(errors, dict) else ()
+        shown = ", ".join(key for key in keys if _ERROR_KEY.fullmatch(key)) or "none named"
+        raise AuthError(f"the cloud gives no token for this tag and token (errors: {shown})")
     text = answer.get("data")
     if not isinstance(text, str) or text.count(".") != 2 or len(text) > LONGEST:
         raise PeerError("the cloud's answer holds no token")

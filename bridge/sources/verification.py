@@ -1,28 +1,30 @@
 """Asking the cloud about devices: which to ask next, how many at once, when to ask again.
 
-After every connect each device is asked once. Knows no socket and no clock.
+After every connect each device is asked once, and until it answers it is asked for its settings.
+Knows no socket and no clock.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-from bridge.core.model import DeviceId
+from bridge.core.model import DeviceId, Json
 
 AT_ONCE = 8
 """Questions that may be open at once: the answers set the pace."""
 
-ANSWER_LIMIT = 10.0
-"""How long an answer may take (s)."""
-
 ASK_AGAIN = 6 * 3600.0
-"""When a device that is not granted any more is asked about again (s)."""
+"""When a device that is not served here (any more) is asked about again (s)."""
 
 
 class Verification:
-    """The questions of one connection. Times are monotonic s."""
+    """The questions of one connection. Times are monotonic s.
 
-    def __init__(self) -> None:
+    `answer_limit` (s) is how long an answer may take.
+    """
+
+    def __init__(self, answer_limit: float) -> None:
+        self._answer_limit = answer_limit
         self.devices: set[DeviceId] = set()
         self._open = False
         self._queue: deque[DeviceId] = deque()
@@ -40,10 +42,13 @@ class Verification:
         self._asked.pop(device, None)
         self._later.pop(device, None)
 
-    def ask(self, device: DeviceId) -> None:
-        """Ask soon, unless that is about to happen anyway."""
-        if self._open and device not in self._queue and device not in self._asked:
+    def ask(self, device: DeviceId) -> bool:
+        """Ask soon, unless that is about to happen anyway; False if there is nobody to ask."""
+        if not self._open or device not in self.devices:
+            return False
+        if device not in self._queue and device not in self._asked:
             self._queue.append(device)
+        return True
 
     def opened(self) -> None:
         """The connection is open: ask about everything."""
@@ -60,11 +65,14 @@ class Verification:
         self._queue.clear()
         return [device for device in unanswered if device in self.devices]
 
-    def answered(self, device: DeviceId, now: float, *, granted: bool = True) -> bool:
+    def answered(self, device: DeviceId) -> bool:
         """An answer came; tells whether it was waited for."""
-        if not granted and device in self.devices:
-            self._later[device] = now + ASK_AGAIN
         return self._asked.pop(device, None) is not None
+
+    def postpone(self, device: DeviceId, now: float) -> None:
+        """Ask again, much later, about a device that is not served here."""
+        if device in self.devices:
+            self._later[device] = now + ASK_AGAIN
 
     def next(self, now: float) -> list[DeviceId]:
         """The devices to ask about now."""
@@ -75,7 +83,7 @@ class Verification:
         while self._queue and len(self._asked) < AT_ONCE:
             device = self._queue.popleft()
             if device in self.devices:
-                self._asked[device] = now + ANSWER_LIMIT
+                self._asked[device] = now + self._answer_limit
                 asked.append(device)
         return asked
 
@@ -85,3 +93,44 @@ class Verification:
         for device in late:
             del self._asked[device]
         return late
+
+
+class SettingsQueue:
+    """Which devices to ask for their settings: each until they came once."""
+
+    def __init__(self) -> None:
+        self._known: set[DeviceId] = set()
+        self._wanted: list[DeviceId] = []
+        self._asked: dict[int, DeviceId] = {}
+
+    def want(self, device: DeviceId) -> None:
+        """The device is online and can be asked."""
+        if device not in self._known and device not in (*self._wanted, *self._asked.values()):
+            self._wanted.append(device)
+
+    def next(self) -> list[DeviceId]:
+        """The devices to ask now; each is to be told by `asked`."""
+        wanted, self._wanted = self._wanted, []
+        return wanted
+
+    def asked(self, request: int, device: DeviceId) -> None:
+        """The question is on its way."""
+        self._asked[request] = device
+
+    def answered(self, request: Json) -> bool:
+        """Whether this number, as it came, is of a question about settings."""
+        return isinstance(request, int) and self._asked.pop(request, None) is not None
+
+    def came(self, device: DeviceId) -> None:
+        """The device's settings are known."""
+        self._known.add(device)
+
+    def closed(self) -> None:
+        """The connection is gone; nobody will answer."""
+        self._wanted.clear()
+        self._asked.clear()
+
+    def remove(self, device: DeviceId) -> None:
+        """A device that is served no more."""
+        self._known.discard(device)
+        self._wanted = [other for other in self._wanted if other != device]

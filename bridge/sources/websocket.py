@@ -6,33 +6,37 @@ into exception texts.
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
-import struct
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from http.cookies import CookieError
 from typing import Any
 
 import websocket
 from websocket import ABNF
 from websocket._abnf import continuous_frame, frame_buffer
 
-from bridge.errors import AuthError, ConnectionLost
+from bridge import dial
+from bridge.errors import AuthError, ConnectionLost, FrameError, PeerError
 from bridge.httpclient import Resolver
 
 LARGEST_MESSAGE = 1_048_576
 """Bytes of one frame, and of one message of several frames."""
 
+MOST_FRAGMENTS = 1_024
+"""Frames of one message."""
+
 _LARGEST_HANDSHAKE = 65_536
-_OPEN_TIMEOUT = 10.0
-_OPEN_DEADLINE = 15.0
-_SEND_TIMEOUT = 10
 
 
 class TokenBrokenError(AuthError):
     """The host does not take the token (any more)."""
+
+
+class GivenUpError(ConnectionLost):
+    """The connection was ended by us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +64,20 @@ class CloudSocket:
     def __init__(self, client: _CappedWebSocket, secured: ssl.SSLSocket) -> None:
         self._client = client
         self._secured = secured
+        self._given_up: str | None = None
 
     def receive(self) -> tuple[Received, bytes]:
         """The next message, or a sign of life without one.
 
-        Raises `ConnectionLost`, or `TokenBrokenError` when the host says that of the token.
+        Raises `ConnectionLost` (`GivenUpError` after `abort`), `FrameError` for what is no
+        WebSocket frame, or `TokenBrokenError` when the host says that of the token.
         """
         try:
             opcode, frame = self._client.recv_data_frame(control_frame=True)
         except (websocket.WebSocketException, OSError, ValueError) as error:
-            raise ConnectionLost(describe(error)) from None
+            if self._given_up is not None:
+                raise GivenUpError(self._given_up) from None
+            raise _problem(error) from None
         if opcode == ABNF.OPCODE_TEXT:
             return Received.TEXT, bytes(frame.data)
         if opcode == ABNF.OPCODE_CLOSE:
@@ -78,21 +86,22 @@ class CloudSocket:
 
     def send(self, text: str) -> None:
         """Send a text message; raises `ConnectionLost`."""
-        try:
-            self._client.send(text)
-        except (websocket.WebSocketException, OSError) as error:
-            raise ConnectionLost(describe(error)) from None
+        self._send(text.encode(), ABNF.OPCODE_TEXT)
 
     def ping(self) -> None:
         """Send a ping; raises `ConnectionLost`."""
-        try:
-            self._client.ping()
-        except (websocket.WebSocketException, OSError) as error:
-            raise ConnectionLost(describe(error)) from None
+        self._send(b"", ABNF.OPCODE_PING)
 
-    def abort(self) -> None:
-        """Wake a thread that waits on the socket, at once."""
-        shut(self._secured)
+    def _send(self, payload: bytes, opcode: int) -> None:
+        try:
+            self._client.send(payload, opcode)
+        except (websocket.WebSocketException, OSError, ValueError) as error:
+            raise ConnectionLost(str(_problem(error))) from None
+
+    def abort(self, reason: str) -> None:
+        """Wake a thread that waits on the socket, at once; `receive` raises with `reason`."""
+        self._given_up = self._given_up or reason
+        dial.shut(self._secured)
 
     def close(self) -> None:
         """Free the socket; only when no thread uses it any more."""
@@ -100,72 +109,35 @@ class CloudSocket:
 
 
 def open_socket(
-    endpoint: Endpoint, query: str, opening: Callable[[socket.socket | None], None]
+    endpoint: Endpoint, query: str, attempt: dial.Attempt, send_limit: float
 ) -> CloudSocket:
-    """Connect, with TLS and the WebSocket handshake, within 15 s once the name is resolved.
+    """Connect, with TLS and the WebSocket handshake; `attempt` limits the time and can end it.
 
-    `query` holds the token. `opening` is told of the bare socket, so that a stop can shut it.
-    Raises `TokenBrokenError` for 401 and 403, `ConnectionLost` for the rest.
+    `query` holds the token. A send that the peer does not take within `send_limit` s ends the
+    connection. Raises `TokenBrokenError` for 401 and 403, `ConnectionLost` for the rest.
     """
     address = endpoint.resolve(endpoint.host, endpoint.port)
-    try:
-        plain = socket.create_connection(address, _OPEN_TIMEOUT)
-    except OSError as error:
-        raise ConnectionLost(describe(error)) from None
-    _prepare(plain)
-    secured = endpoint.context.wrap_socket(
-        plain, server_hostname=endpoint.host, do_handshake_on_connect=False
-    )
-    opening(secured)
-    guard = threading.Timer(_OPEN_DEADLINE, shut, (secured,))
-    guard.name = f"cloud-{endpoint.host}-handshake"
-    guard.daemon = True
-    guard.start()
-    client = _CappedWebSocket(enable_multithread=True, skip_utf8_validation=True)
-    try:
-        secured.do_handshake()
-        handshake = _HandshakeSocket(secured)
-        url = f"wss://{endpoint.host}:{endpoint.port}{endpoint.path}?{query}"
-        client.connect(  # type: ignore[no-untyped-call]  # the library's own
-            url, socket=handshake, redirect_limit=0, suppress_origin=True
-        )
-    except websocket.WebSocketBadStatusException as error:
-        secured.close()
-        if error.status_code in (401, 403):
-            text = f"the host refused the token (HTTP {error.status_code})"
-            raise TokenBrokenError(text) from None
-        raise ConnectionLost(f"the host answered HTTP {error.status_code}") from None
-    except (websocket.WebSocketException, OSError, ValueError) as error:
-        secured.close()
-        if not guard.is_alive():
-            raise ConnectionLost("the handshake took too long") from None
-        raise ConnectionLost(describe(error)) from None
-    finally:
-        guard.cancel()
-        opening(None)
-    # A timeout left on a TLS socket loses connections when two threads use it.
-    secured.settimeout(None)
-    client.sock = secured
+    url = f"wss://{endpoint.host}:{endpoint.port}{endpoint.path}?{query}"
+    client = _CappedWebSocket(send_limit)
+    with attempt:
+        try:
+            secured = attempt.connect(address, endpoint.context, endpoint.host)
+            client.open(url, secured)
+        # The library stores cookies, and fails on those that Python does not like.
+        except (websocket.WebSocketException, CookieError, OSError, ValueError) as error:
+            if attempt.timed_out:
+                raise ConnectionLost("it did not answer in time") from None
+            raise _refusal(error) from None
     return CloudSocket(client, secured)
 
 
-def _prepare(plain: socket.socket) -> None:
-    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    # The kernel gives a send up after this time, so that a peer that never reads holds no thread.
-    limit = struct.pack("ll", _SEND_TIMEOUT, 0)
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-
-
-def shut(secured: socket.socket) -> None:
-    """Make every read and write on the socket end, in any thread.
-
-    Past `SSLSocket.shutdown`, which would take the TLS state from under a thread that reads.
-    """
-    try:
-        socket.socket.shutdown(secured, socket.SHUT_RDWR)
-    except OSError:
-        return
+def _refusal(error: Exception) -> PeerError:
+    """Why there is no connection, without what the peer sent."""
+    if not isinstance(error, websocket.WebSocketBadStatusException):
+        return ConnectionLost(str(_problem(error)))
+    if error.status_code in (401, 403):
+        return TokenBrokenError(f"the host refused the token (HTTP {error.status_code})")
+    return ConnectionLost(f"the host answered HTTP {error.status_code}")
 
 
 def _closed(data: bytes) -> ConnectionLost | TokenBrokenError:
@@ -176,21 +148,17 @@ def _closed(data: bytes) -> ConnectionLost | TokenBrokenError:
     return ConnectionLost(f"the host closed the connection (code {code})")
 
 
-def describe(error: Exception) -> str:
-    """Why a connection failed, without what the peer sent and without the address."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {error.verify_message}"
-    if isinstance(error, TimeoutError | websocket.WebSocketTimeoutException):
-        return "it did not answer in time"
-    if isinstance(error, socket.gaierror):
-        return "the name cannot be resolved"
+def _problem(error: Exception) -> PeerError:
+    """What went wrong on a connection, without what the peer sent."""
+    if isinstance(error, OSError):
+        return ConnectionLost(dial.describe(error))
     if isinstance(error, _TooLargeError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        return FrameError("too_large", str(error))
+    if isinstance(error, websocket.WebSocketTimeoutException):
+        return ConnectionLost("it does not read what is sent to it")
     if isinstance(error, websocket.WebSocketConnectionClosedException):
-        return "the connection was cut"
-    return f"protocol error ({type(error).__name__})"
+        return ConnectionLost("the connection was cut")
+    return FrameError("websocket", f"it breaks the WebSocket protocol ({type(error).__name__})")
 
 
 class _TooLargeError(websocket.WebSocketException):  # type: ignore[misc, unused-ignore]  # untyped base
@@ -200,23 +168,70 @@ class _TooLargeError(websocket.WebSocketException):  # type: ignore[misc, unused
 class _CappedFrames(frame_buffer):
     def recv_length(self) -> None:
         super().recv_length()
+        if self.has_mask():
+            raise websocket.WebSocketProtocolException("a server must not mask (RFC 6455 5.1)")
         if self.length is not None and self.length > LARGEST_MESSAGE:
             raise _TooLargeError(f"a frame is larger than {LARGEST_MESSAGE} bytes")
 
 
 class _CappedMessage(continuous_frame):
+    def __init__(self) -> None:
+        super().__init__(False, True)
+        self._fragments = 0
+
     def add(self, frame: ABNF) -> None:
         super().add(frame)
+        self._fragments += 1
         if self.cont_data is not None and len(self.cont_data[1]) > LARGEST_MESSAGE:
             raise _TooLargeError(f"a message is larger than {LARGEST_MESSAGE} bytes")
+        if self._fragments > MOST_FRAGMENTS:
+            raise _TooLargeError(f"a message has more than {MOST_FRAGMENTS} fragments")
+        if frame.fin:
+            self._fragments = 0
 
 
 class _CappedWebSocket(websocket.WebSocket):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        skip = bool(options["skip_utf8_validation"])
-        self.frame_buffer = _CappedFrames(self._recv, skip)
-        self.cont_frame = _CappedMessage(False, skip)
+    """Reads and writes without the library's own waiting, closing and re-trying."""
+
+    def __init__(self, send_limit: float) -> None:
+        super().__init__(enable_multithread=True, skip_utf8_validation=True)
+        self._send_limit = send_limit
+        self.frame_buffer = _CappedFrames(self._recv, True)
+        self.cont_frame = _CappedMessage()
+
+    def open(self, url: str, secured: ssl.SSLSocket) -> None:
+        """The handshake; a socket that is of no use then is closed."""
+        handshake = _HandshakeSocket(secured)
+        try:
+            self.connect(  # type: ignore[no-untyped-call]  # the library's own
+                url, socket=handshake, redirect_limit=0, suppress_origin=True
+            )
+        except BaseException:
+            secured.close()
+            raise
+        self.sock = secured
+
+    def _recv(self, bufsize: int) -> bytes:
+        # The library would close the socket here, while another thread may be writing to it.
+        data = self._connected().recv(bufsize)
+        if not data:
+            raise websocket.WebSocketConnectionClosedException
+        return data
+
+    def _send(self, data: str | bytes) -> int:
+        # A write that blocks cannot be given up, and our frames are far smaller than the buffer
+        # that is free when the system calls a socket writable.
+        connection = self._connected()
+        writable = select.poll()
+        writable.register(connection, select.POLLOUT)
+        if not writable.poll(self._send_limit * 1_000):
+            raise websocket.WebSocketTimeoutException
+        return connection.send(data.encode() if isinstance(data, str) else data)
+
+    def _connected(self) -> socket.socket:
+        if self.sock is None:
+            raise websocket.WebSocketConnectionClosedException
+        return self.sock
 
 
 class _HandshakeSocket:

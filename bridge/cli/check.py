@@ -1,0 +1,102 @@
+"""`shelly-bridge check`: is the configuration right, and can everything in it be reached?"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from bridge.assembly import integrator_settings, mqtt_settings
+from bridge.cli.options import add_config, load_config
+from bridge.cli.table import print_table
+from bridge.config import Config
+from bridge.dial import Attempt, describe
+from bridge.errors import BridgeError, PeerError
+from bridge.httpclient import HttpClient, Resolver, same_address
+from bridge.mqtt.scan import try_login
+from bridge.sources.integrator import IntegratorSettings, fetch_token
+from bridge.sources.token import TokenKeeper
+from bridge.store import DataDirError, Store
+
+CONNECT_LIMIT = 10.0
+
+
+def register(commands: Any) -> None:
+    """Add the subcommand to the parser."""
+    parser = commands.add_parser("check", help="check the configuration and try everything in it")
+    add_config(parser)
+    parser.add_argument("--offline", action="store_true", help="check the configuration only")
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print a table of what was tried; 1 if something failed."""
+    config = load_config(options)
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("configuration", lambda: "; ".join(config.warnings) or "no problems"),
+        ("data directory", lambda: _data_dir(config)),
+    ]
+    if not options.offline:
+        checks += _online(config, same_address)
+    rows, failed = [], False
+    for name, check in checks:
+        try:
+            rows.append([name, "ok", check()])
+        except DataDirError:
+            raise
+        except BridgeError as error:
+            failed = True
+            rows.append([name, "failed", str(error)])
+    print_table(("what", "result", "details"), rows)
+    return 1 if failed else 0
+
+
+def _online(config: Config, resolve: Resolver) -> list[tuple[str, Callable[[], str]]]:
+    checks: list[tuple[str, Callable[[], str]]] = [("broker", lambda: _broker(config))]
+    if config.integrator is not None:
+        settings = integrator_settings(config, config.integrator, resolve)
+        checks.append(("integrator token", lambda: _token(settings)))
+        checks += [
+            (f"host {host}", lambda host=host: _host(settings, host))  # type: ignore[misc]  # lambda default
+            for host in _hosts(config, settings)
+        ]
+    return checks
+
+
+def _hosts(config: Config, settings: IntegratorSettings) -> list[str]:
+    try:
+        with Store.open(config.data_dir, exclusive=False, create=False) as store:
+            granted = {grant.host for grant in store.grants()}
+    except BridgeError:
+        granted = set()
+    return sorted({*settings.hosts, *granted})
+
+
+def _data_dir(config: Config) -> str:
+    with Store.open(config.data_dir, exclusive=False) as store:
+        count = len(store.grants())
+    return f"{config.data_dir}, {count} granted devices"
+
+
+def _broker(config: Config) -> str:
+    protocol = try_login(mqtt_settings(config, "check"), timeout=CONNECT_LIMIT)
+    return f"{config.mqtt.host}:{config.mqtt.port}, MQTT {protocol}"
+
+
+def _token(settings: IntegratorSettings) -> str:
+    http = HttpClient(settings.context, settings.resolve)
+    TokenKeeper(lambda: fetch_token(http, settings), lambda _: None).get()
+    return "the cloud gave an access token"
+
+
+def _host(settings: IntegratorSettings, host: str) -> str:
+    """Reach a cloud host with TLS; its only WebSocket is left to the bridge that may be running."""
+    address = settings.resolve(host, settings.wss_port)
+    try:
+        with Attempt(f"check-{host}", CONNECT_LIMIT) as attempt:
+            secured = attempt.connect(address, settings.context, host)
+            version = secured.version()
+            attempt.close(secured)
+    except OSError as error:
+        raise PeerError(describe(error)) from None
+    return f"reachable, {version}"

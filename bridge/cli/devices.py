@@ -1,0 +1,86 @@
+"""`shelly-bridge devices`: the known devices, from the registry and what the bridge published."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from bridge.assembly import mqtt_settings
+from bridge.cli.options import add_config, load_config
+from bridge.cli.table import print_table
+from bridge.config import Config
+from bridge.core import jsontext
+from bridge.core.model import Grant, Json
+from bridge.core.topics import Topics
+from bridge.errors import FrameError, PeerError
+from bridge.mqtt.scan import scan_retained
+from bridge.store import Store
+
+_COLUMNS = ("id", "name", "model", "source", "access", "availability")
+
+
+def register(commands: Any) -> None:
+    """Add the subcommand to the parser."""
+    parser = commands.add_parser("devices", help="list the known devices")
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print one line, or JSON object, for each device."""
+    config = load_config(options)
+    with Store.open(config.data_dir, exclusive=False) as store:
+        grants = store.grants()
+        bridge_id = store.bridge_id
+    published = _published(config, bridge_id)
+    rows = [_row(config, grant, published) for grant in grants]
+    if options.json:
+        print(json.dumps(rows, indent=2))  # noqa: T201 - the command's output
+    else:
+        print_table(_COLUMNS, [[str(row[column] or "-") for column in _COLUMNS] for row in rows])
+    return 0
+
+
+def _published(config: Config, bridge_id: str) -> dict[str, bytes]:
+    """The retained topics of the bridge's devices; empty if the broker cannot be asked."""
+    topics = Topics(config.mqtt.base_topic)
+    # An alias of several levels is not among the `+`.
+    aliases = [device.topic for device in config.devices.values() if device.topic]
+    roots = ["+", *(alias for alias in aliases if "/" in alias)]
+    filters = [topics.bridge("devices"), *(topics.device(root, "availability") for root in roots)]
+    try:
+        found = scan_retained(mqtt_settings(config, bridge_id), filters, timeout=5.0)
+    except PeerError as error:
+        print(f"shelly-bridge: {error}; availability is not known", file=sys.stderr)  # noqa: T201 - as above
+        return {}
+    return dict(found.topics)
+
+
+def _row(config: Config, grant: Grant, published: dict[str, bytes]) -> dict[str, Json]:
+    topics = Topics(config.mqtt.base_topic)
+    known = _known(published.get(topics.bridge("devices"), b"[]"), grant.device)
+    override = config.devices.get(grant.device)
+    root = override.topic if override and override.topic else grant.device
+    state = published.get(topics.device(root, "availability"))
+    return {
+        "id": grant.device,
+        "name": known.get("name") or (grant.names[0] if grant.names else None),
+        "model": known.get("model") or grant.code or None,
+        "source": "integrator",
+        "access": known.get("access") or ("control" if grant.control else "read"),
+        "availability": state.decode(errors="replace") if state else "unknown",
+    }
+
+
+def _known(document: bytes, device: str) -> dict[str, Json]:
+    try:
+        listed = jsontext.parse(document)
+    except FrameError:
+        return {}
+    for item in listed if isinstance(listed, list) else ():
+        if isinstance(item, dict) and item.get("id") == device:
+            return item
+    return {}

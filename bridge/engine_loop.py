@@ -1,0 +1,141 @@
+"""The engine's thread: events from the inbox in, effects carried out.
+
+It owns all device state and waits for nothing but its inbox, so whoever has to wait for it can.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from bridge.core.engine import Engine
+from bridge.core.model import Effect, Event, Log, MessageArrived, Now, Publish, Vitals
+from bridge.inbox import Inbox
+from bridge.threads import CrashHook, Deadline, spawn
+
+LONGEST_WAIT = 1.0
+"""The engine looks up at least this often (s)."""
+
+VITALS_INTERVAL = 60.0
+FIRST_VITALS = 5.0
+"""The first vitals come early (s)."""
+
+_FLUSH_AFTER = 64
+"""Events after which what they gave is passed on, however many more wait."""
+
+_MOST_OVERLOADED = 256
+
+_log = logging.getLogger(__name__)
+
+Executor = Callable[[Any], Event | None]
+"""Carries an effect out; may answer with an event at once."""
+
+
+class EngineLoop:
+    """Runs an engine in a thread named `engine`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        inbox: Inbox,
+        publish: Callable[[list[Publish]], None],
+        executors: Mapping[type, Executor],
+        vitals: Callable[[], Vitals],
+        on_crash: CrashHook,
+        first_vitals: float = FIRST_VITALS,
+    ) -> None:
+        self._engine = engine
+        self._inbox = inbox
+        self._publish = publish
+        self._executors = executors
+        self._vitals = vitals
+        self._on_crash = on_crash
+        self._overloaded: deque[MessageArrived] = deque(maxlen=_MOST_OVERLOADED)
+        self._thread: threading.Thread | None = None
+        self._next_vitals = time.monotonic() + first_vitals
+        self.beats = 0
+        """Rounds made; one that stays the same for long is a stuck engine."""
+
+    def start(self, first: Iterable[Effect]) -> None:
+        """Carry out the effects of the start, then run."""
+        effects = list(first)
+        self._thread = spawn("engine", lambda: self._run(effects), self._on_crash)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread lives."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def overload(self, message: MessageArrived) -> None:
+        """Have a message answered that the inbox had no room for. Any thread may call it."""
+        self._overloaded.append(message)
+
+    def stop(self, deadline: Deadline) -> list[str]:
+        """Handle what waits, finish all commands, end; names the thread if it still lives."""
+        self._inbox.close()
+        if self._thread is None:
+            return []
+        self._thread.join(deadline.remaining())
+        return [self._thread.name] if self._thread.is_alive() else []
+
+    def _run(self, effects: list[Effect]) -> None:
+        self._carry_out(effects)
+        while True:
+            last = self._inbox.closed
+            events = self._inbox.take(self._wait())
+            self._handle(events)
+            self._carry_out(self._engine.tick(_now()))
+            self._answer_overloaded()
+            if time.monotonic() >= self._next_vitals:
+                self._next_vitals = time.monotonic() + VITALS_INTERVAL
+                self._carry_out(self._engine.handle(self._vitals(), _now()))
+            self.beats += 1
+            if last:
+                break
+        self._carry_out(self._engine.stop(_now()))
+
+    def _wait(self) -> float:
+        timer = self._engine.next_timer()
+        if timer is None:
+            return LONGEST_WAIT
+        return min(max(timer - time.monotonic(), 0.0), LONGEST_WAIT)
+
+    def _handle(self, events: Iterable[Event]) -> None:
+        effects: list[Effect] = []
+        for count, event in enumerate(events, 1):
+            effects += self._engine.handle(event, _now())
+            if count % _FLUSH_AFTER == 0:
+                self._carry_out(effects)
+                effects = []
+        self._carry_out(effects)
+
+    def _answer_overloaded(self) -> None:
+        while self._overloaded:
+            message = self._overloaded.popleft()
+            self._carry_out(self._engine.overloaded(message, _now()))
+
+    def _carry_out(self, effects: list[Effect]) -> None:
+        """Do everything; publications go on together, at the end and in their order."""
+        while effects:
+            publications: list[Publish] = []
+            answers: list[Effect] = []
+            for effect in effects:
+                if isinstance(effect, Publish):
+                    publications.append(effect)
+                elif isinstance(effect, Log):
+                    _log.log(effect.level, "%s", effect.text)
+                else:
+                    answer = self._executors[type(effect)](effect)
+                    if answer is not None:
+                        answers += self._engine.handle(answer, _now())
+            if publications:
+                self._publish(publications)
+            effects = answers
+
+
+def _now() -> Now:
+    return Now(time.monotonic(), time.time())

@@ -1,0 +1,147 @@
+"""The Integrator API's source, with a simulated cloud as its far side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from bridge.core.hosts import HostRule
+from bridge.core.ids import device_from_hex
+from bridge.core.model import DeviceId, Grant, LinkId
+from bridge.simulator.devices.base import Device
+from bridge.simulator.world import World
+from bridge.sources.integrator import IntegratorSettings, IntegratorSource
+from bridge.sources.timing import Timing
+from bridge.tls import cloud_context
+from tests.sources.contract import Driver
+from tests.sources.recorder import Recorder
+
+HOSTS = ("shelly-1-sim.shelly.cloud", "shelly-2-sim.shelly.cloud")
+
+TIMING = Timing(
+    open_limit=0.5,
+    send_limit=0.5,
+    ping_interval=0.3,
+    silence_limit=1.0,
+    look=0.02,
+    token_limit=0.3,
+    answer_limit=0.3,
+    quick=0.2,
+    displaced_delay=0.5,
+)
+
+
+def grant(device: Device, host: str | None = None) -> Grant:
+    """The owner's consent, as stored."""
+    identity = device.identity
+    names = tuple(identity.names)
+    return Grant(
+        device_from_hex(device.hex_id),
+        host or device.host,
+        device.code,
+        identity.type,
+        names,
+        device.control,
+    )
+
+
+class IntegratorDriver(Driver):
+    """A source with two devices on the first host of `world`; `configured` are opened at once."""
+
+    threads = ("cloud-", "http-")
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        configured: tuple[str, ...] = (),
+        allowed: tuple[str, ...] = ("*.shelly.cloud",),
+        token: str | None = None,
+        timing: Timing = TIMING,
+    ) -> None:
+        self.world = world
+        self.recorder = Recorder()
+        self.looked_up: list[str] = []
+        self.tokens: list[str] = []
+        settings = IntegratorSettings(
+            tag=world.tag,
+            token=token or world.token,
+            hosts=configured,
+            allowed_hosts=HostRule(allowed),
+            api_url=world.api_url,
+            wss_port=6113,
+            context=cloud_context(world.ca_file),
+            reconnect_first=0.05,
+            reconnect_longest=0.2,
+            resolve=self._resolve,
+            timing=timing,
+        )
+        self.source: IntegratorSource = IntegratorSource(
+            settings, self.recorder, self.recorder.crashed, self.tokens.append
+        )
+        self.host = world.host()
+        self.link = LinkId(self.host.name)
+        self.lamp = world.add_device("SNSW-001P16EU")
+        self.other = world.add_device("SNSN-0024X", online=False)
+        self.device = id_of(self.lamp)
+        self.sleeper = id_of(self.other)
+
+    def _resolve(self, host: str, port: int) -> tuple[str, int]:
+        self.looked_up.append(host)
+        return self.world.resolver(host, port)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:  # type: ignore[override]  # tokens come while it runs
+        return (*self.world.secrets, *self.tokens)
+
+    def begin(self) -> None:
+        self.source.start()
+        for device in (self.lamp, self.other):
+            self.adopt(device)
+
+    def adopt(self, device: Device, host: str | None = None) -> None:
+        """Let the source know of a consent."""
+        self.source.adopt(grant(device, host))
+
+    def mute(self, on: bool) -> None:
+        self.host.faults.mute = on
+
+    def freeze(self) -> None:
+        self._in_the_world(self.host.freeze)
+
+    def drop(self) -> None:
+        self.host.drop()
+
+    def withhold(self, on: bool) -> None:
+        self.host.faults.no_verify = on
+
+    def say(self, data: bytes) -> None:
+        self.world.emit(self.link, data)
+
+    def report(self) -> None:
+        self.lamp.measure()
+
+    def opened(self) -> int:
+        return len(self.host.counters.opened)
+
+    def unanswered(self) -> int:
+        return self.host.counters.unanswered
+
+    def received(self) -> int:
+        return len(self.lamp.received)
+
+    def _in_the_world(self, act: Callable[[], None]) -> None:
+        """Do something, and wait until the world's thread has done it."""
+        act()
+        done = threading.Event()
+        self.world.soon(done.set)
+        assert done.wait(5)
+
+
+def id_of(device: Device) -> DeviceId:
+    """The device as the core knows it."""
+    return device_from_hex(device.hex_id)
+
+
+Maker = Callable[..., IntegratorDriver]
+"""Makes a driver with options of its own, which is stopped in the end."""

@@ -1,0 +1,84 @@
+"""The bridge as a process that can be measured, stopped and killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Self
+
+from tests.brokers import wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+class BridgeProcess:
+    """`tests.system.bridge_main` with a configuration file; a context manager."""
+
+    def __init__(self, config: Path, **environment: str) -> None:
+        self._config = config
+        self._environment = environment
+        self._log = config.with_suffix(".log")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> Self:
+        """Start it."""
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.system.bridge_main", str(self._config)],
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self._environment},
+            )
+        return self
+
+    @property
+    def running(self) -> subprocess.Popen[bytes]:
+        """The process; it must have been started."""
+        assert self.process is not None
+        return self.process
+
+    def terminate(self, limit: float = 15.0) -> int:
+        """SIGTERM, and the exit code."""
+        self.running.send_signal(signal.SIGTERM)
+        return self.running.wait(limit)
+
+    def kill(self) -> None:
+        """SIGKILL; safe when it has ended."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+    @property
+    def memory(self) -> float:
+        """Resident memory in MiB."""
+        pages = int(Path(f"/proc/{self.running.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    @property
+    def log(self) -> str:
+        """Everything that it wrote."""
+        return self._log.read_text()
+
+
+def wait_healthy(port: int, limit: float = 10.0) -> None:
+    """Wait until `/healthz` on a port says that all is well."""
+
+    def healthy() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    wait_until(healthy, limit, "the bridge is healthy")
