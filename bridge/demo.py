@@ -161,7 +161,7 @@ def _instructions(broker: tuple[str, int], bridge: Bridge, devices: list[Device]
     yield f"health: http://127.0.0.1:{bridge.ports['web-admin']}/healthz"
     yield "Try, in another terminal:"
     yield f"  mosquitto_sub {at} -v -t 'shelly/#'"
-    for number, kind, word in ((0, "relay", "ON"), (1, "roller", "OPEN"), (3, "light", "ON")):
+    for number, kind, word in ((0, "relay", "ON"), (1, "roller", "CLOSE"), (3, "light", "ON")):
         if number < len(devices):
             topic = f"shelly/{devices[number].hex_id}/{kind}/0"
             yield f"  mosquitto_pub {at} -t {topic}/set -m {word}"

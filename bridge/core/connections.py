@@ -1,0 +1,92 @@
+"""Connections come and go: what `bridge/hosts/<id>` says, and what that means for devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.core.links import Link
+from bridge.core.model import Effect, Lane, LinkChanged, LinkId, LinkRemoved, LinkState, Now
+from bridge.core.presence import Presence
+from bridge.core.publications import Publications
+from bridge.core.registry import Registry
+from bridge.core.results import iso
+from bridge.core.timers import Timers
+
+_ALARMING = {
+    LinkState.DISPLACED: "host_displaced",
+    LinkState.AUTH_REQUIRED: "login_required",
+}
+"""States of a connection that `bridge/event` tells of."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraceOver:
+    """A timer's key: a connection has been down for so long that its devices are offline."""
+
+    link: LinkId
+
+
+class Connections:
+    """Keeps up what is told of connections."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        publications: Publications,
+        timers: Timers,
+        presence: Presence,
+    ) -> None:
+        self._registry = registry
+        self._publications = publications
+        self._timers = timers
+        self._presence = presence
+
+    def changed(self, event: LinkChanged, now: Now) -> list[Effect]:
+        """A connection changed its state, or is new."""
+        link = self._registry.links.get(event.link)
+        new = link is None
+        if link is None:
+            link = Link(event.link, event.kind, event.state, now.wall, now.mono)
+            self._registry.links[event.link] = link
+            self._set_grace(event.link, now)
+        was = link.state
+        if was is not event.state:
+            link.state, link.since = event.state, now.wall
+        link.error, link.token_expires = event.error, event.token_expires or link.token_expires
+        if event.state is LinkState.CONNECTED:
+            link.connects += not link.connected
+            link.down_mono = None
+            self._timers.cancel(GraceOver(event.link))
+        elif link.down_mono is None:
+            link.down_mono = now.mono
+            self._set_grace(event.link, now)
+        effects = self._document(link, Lane.STATE)
+        if event.state in _ALARMING and (new or was is not event.state):
+            body = {"type": _ALARMING[event.state], "host": link.id, "ts": iso(now.wall)}
+            topic = self._registry.settings.topics.bridge("event")
+            effects.append(self._publications.event(topic, body))
+        return effects + self.judge_devices(event.link, now)
+
+    def removed(self, event: LinkRemoved, now: Now) -> list[Effect]:
+        """A connection is no longer wanted."""
+        self._registry.links.pop(event.link, None)
+        self._timers.cancel(GraceOver(event.link))
+        topic = self._registry.settings.topics.host(event.link)
+        return [*self._publications.clear(topic), *self.judge_devices(event.link, now)]
+
+    def judge_devices(self, link: LinkId, now: Now) -> list[Effect]:
+        """Decide anew about the devices that come by a connection."""
+        return self._presence.judge_all(self._registry.on_link(link), now)
+
+    def documents(self, lane: Lane = Lane.STATE) -> list[Effect]:
+        """`bridge/hosts/<id>` of every connection."""
+        links = self._registry.links.values()
+        return [effect for link in links for effect in self._document(link, lane)]
+
+    def _document(self, link: Link, lane: Lane) -> list[Effect]:
+        body = link.document(sum(1 for _ in self._registry.on_link(link.id)))
+        topic = self._registry.settings.topics.host(link.id)
+        return self._publications.document(topic, body, lane)
+
+    def _set_grace(self, link: LinkId, now: Now) -> None:
+        self._timers.set(GraceOver(link), now.mono + self._registry.settings.grace)
