@@ -11,17 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.core import jsontext
+from bridge.core.commands import Command, LightCommand, RelayCommand, RollerCommand
 from bridge.core.ids import cloud_id, device_from_cloud
 from bridge.core.model import (
-    Command,
     CommandAnswered,
     DeviceId,
     Json,
-    LightCommand,
     LinkId,
     OnlineReported,
-    RelayCommand,
-    RollerCommand,
     SendCommand,
     SettingsReported,
     StatusReported,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bridge.core.kinds.fields import Values
-from bridge.core.model import (
+from bridge.core.commands import (
     Command,
     Go,
-    Json,
     LightCommand,
     RelayCommand,
     RollerCommand,
     RollerPosition,
     Turn,
+)
+from bridge.core.kinds.fields import Values
+from bridge.core.model import (
+    Json,
 )
 
 _AFTER: dict[Go, tuple[str, ...]] = {

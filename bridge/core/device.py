@@ -16,6 +16,9 @@ from bridge.core.model import Access, DeviceId, Json, LinkId, SourceKind
 MOST_KEYS = 256
 """More keys than any channel reports; a component that invents more is not followed."""
 
+MOST_MEMBERS = 512
+"""More members than any status or component has; what invents more is not followed either."""
+
 ChannelKey = tuple[str, int]
 """Kind and number of a channel."""
 
@@ -132,20 +135,34 @@ class Device:
         changes = Changes()
         if not full:
             changes.presses = self._presses(status)
+        reshaped = self._drop_missing(status, changes) if full else False
+        reshaped |= self._take_in(status, changes, full=full)
+        if reshaped:
+            self._lay_out(changes, wall)
+        self._read(changes, wall)
+        return changes
+
+    def _drop_missing(self, status: dict[str, Json], changes: Changes) -> bool:
+        """Forget what a whole status no longer has; tells whether there was anything."""
+        gone = self.status.keys() - status.keys()
+        for key in gone:
+            del self.status[key]
+            self._shapes.pop(key, None)
+            changes.components.append(key)
+        return bool(gone)
+
+    def _take_in(self, status: dict[str, Json], changes: Changes, *, full: bool) -> bool:
+        """Lay a status over the known one; tells whether the channels may be others now."""
         reshaped = False
-        if full:
-            gone = self.status.keys() - status.keys()
-            for key in gone:
-                del self.status[key]
-                self._shapes.pop(key, None)
-                changes.components.append(key)
-            reshaped = bool(gone)
         for key, value in status.items():
             old = self.status.get(key, _UNSEEN)
             if old == value and type(old) is type(value):
                 continue
             new = self._settled(key, value) if full else merged(old, self._settled(key, value))
             if new is old or (new == old and type(new) is type(old)):
+                continue
+            if _is_endless(new) or (old is _UNSEEN and len(self.status) >= MOST_MEMBERS):
+                changes.refused.append(key)
                 continue
             if full or old is _UNSEEN:
                 key, new = intern(key), _shared(new)
@@ -155,10 +172,7 @@ class Device:
             if key not in self._shapes or self._shapes[key] != form:
                 self._shapes[key] = form
                 reshaped = True
-        if reshaped:
-            self._lay_out(changes, wall)
-        self._read(changes, wall)
-        return changes
+        return reshaped
 
     def set_mode(self, mode: str | None, wall: float) -> Changes:
         """Take in the Gen1 mode, which decides between relays and rollers."""
@@ -196,7 +210,7 @@ class Device:
 
     def _lay_out(self, changes: Changes, wall: float) -> None:
         channels, refused = layout(self.status, self.mode)
-        changes.refused = refused
+        changes.refused += refused
         wanted = {(channel.kind, channel.number): channel for channel in channels}
         changes.removed = [
             key
@@ -234,3 +248,7 @@ def _shared(value: Json) -> Json:
     if isinstance(value, dict):
         return {intern(key): _shared(item) for key, item in value.items()}
     return [_shared(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_endless(value: Json) -> bool:
+    return isinstance(value, dict | list) and len(value) > MOST_MEMBERS

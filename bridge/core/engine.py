@@ -121,9 +121,12 @@ class Engine:
         """Take in what was stored, at the start."""
         effects: list[Effect] = []
         for grant in grants:
-            effects += self._grants.adopt(grant)
-            if grant.device not in self._registry.devices:
-                self._clear_soon(grant.device, now)
+            if not self._registry.override(grant.device).disabled:
+                effects += self._grants.adopt(grant)
+        for device in sorted(self._publications.known_devices() - self._registry.devices.keys()):
+            # Disabled by now, or revoked just before the bridge was killed.
+            effects += self._grants.hide(device)
+            self._clear_soon(device, now)
         self._timers.set(ListDue(), now.mono)
         return effects
 

@@ -35,7 +35,7 @@ class Grants:
     def adopt(self, grant: Grant) -> list[Effect]:
         """Serve a stored grant; one of a disabled device is left alone."""
         if self._registry.override(grant.device).disabled:
-            return self._hide(grant.device)
+            return self.hide(grant.device)
         self._registry.adopt(grant)
         return [Adopt(grant)]
 
@@ -57,6 +57,13 @@ class Grants:
     def remove(self, device: DeviceId, now: Now) -> list[Effect]:
         """Somebody who runs the bridge wants the device gone, until the next consent."""
         return [DropGrant(device), *self._take_away(device, now)]
+
+    def hide(self, device: DeviceId) -> list[Effect]:
+        """Take away what former runs published of a device that is not served now."""
+        if device not in self._publications.known_devices():
+            return []
+        gone = Device(device, online=False)
+        return [*self._publications.availability(gone), *self._publications.forget(device)]
 
     def access(self, device: Device, event: AccessReported) -> list[Effect]:
         """The cloud told what we may do; it alone decides about control."""
@@ -88,13 +95,6 @@ class Grants:
         self._registry.drop(device)
         effects += [Release(device), self._event("device_removed", device, now)]
         return effects
-
-    def _hide(self, device: DeviceId) -> list[Effect]:
-        """Take away what former runs published of a device that is disabled now."""
-        if device not in self._publications.known_devices():
-            return []
-        gone = Device(device, online=False)
-        return [*self._publications.availability(gone), *self._publications.forget(device)]
 
     def _event(self, what: str, device: DeviceId, now: Now) -> Effect:
         body: dict[str, Json] = {"type": what, "device": device, "ts": iso(now.wall)}

@@ -7,18 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bridge.core import jsontext
-from bridge.core.confirm import changed_keys, color_parts
-from bridge.core.device import ChannelState
-from bridge.core.kinds.fields import Values
-from bridge.core.model import (
+from bridge.core.commands import (
     Command,
     Go,
-    Json,
     LightCommand,
     RelayCommand,
     RollerCommand,
     RollerPosition,
     Turn,
+)
+from bridge.core.confirm import changed_keys, color_parts
+from bridge.core.device import ChannelState
+from bridge.core.kinds.fields import Values
+from bridge.core.model import (
+    Json,
 )
 from bridge.errors import FrameError
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from bridge.core import jsontext
+from bridge.core.commands import Command, Target
 from bridge.core.device import ChannelKey
 from bridge.core.kinds.fields import Values
 from bridge.core.model import (
-    Command,
     DeviceId,
     Effect,
     Json,
@@ -20,7 +20,6 @@ from bridge.core.model import (
     Now,
     Publish,
     SourceKind,
-    Target,
 )
 
 RESULT_EXPIRY = 60

@@ -18,23 +18,25 @@ from bridge.core.cloud import (
     encode_command,
     grants_control,
 )
-from bridge.core.ids import cloud_id
-from bridge.core.model import (
+from bridge.core.commands import (
     Command,
-    CommandAnswered,
-    DeviceId,
     Go,
-    Json,
     LightCommand,
-    OnlineReported,
     RelayCommand,
     RollerCommand,
     RollerPosition,
+    Target,
+    Turn,
+)
+from bridge.core.ids import cloud_id
+from bridge.core.model import (
+    CommandAnswered,
+    DeviceId,
+    Json,
+    OnlineReported,
     SendCommand,
     SettingsReported,
     StatusReported,
-    Target,
-    Turn,
 )
 from bridge.errors import FrameError
 from tests.core.dialogue import DEVICE, HOST

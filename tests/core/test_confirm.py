@@ -6,16 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.confirm import changed_keys, covers, is_absolute, shows
-from bridge.core.model import (
+from bridge.core.commands import (
     Command,
     Go,
-    Json,
     LightCommand,
     RelayCommand,
     RollerCommand,
     RollerPosition,
     Turn,
+)
+from bridge.core.confirm import changed_keys, covers, is_absolute, shows
+from bridge.core.model import (
+    Json,
 )
 from tests.core.strategies import JSON
 

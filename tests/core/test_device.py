@@ -219,3 +219,14 @@ def test_a_press_of_gen1_that_a_snapshot_showed_is_not_told_late() -> None:
     button = [{"input": 0, "event": "L", "event_cnt": 4}]
     assert presses(device, payloads.gen1_relay(serial=2, inputs=button), full=True) == []
     assert presses(device, payloads.gen1_relay(serial=3, inputs=button)) == []
+
+
+def test_a_device_that_invents_members_without_end_is_not_followed() -> None:
+    device = Device(DEVICE)
+    for number in range(2_000):
+        device.apply({f"thing{number}": {"a": 1}}, full=False, wall=1.0)
+        device.apply({"one": {f"member{number}": 1}}, full=False, wall=1.0)
+    assert len(device.status) <= 513
+    assert len(device.status.get("one", {})) <= 512
+    changes = device.apply({"more": {"a": 1}}, full=False, wall=1.0)
+    assert changes.refused == ["more"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bridge.core.commands import Command, LightCommand, RelayCommand, Target, Turn
 from bridge.core.dispatch import (
     MOST_PENDING,
     MOST_WAITING,
@@ -17,21 +18,16 @@ from bridge.core.dispatch import (
     ReleaseDue,
 )
 from bridge.core.model import (
-    Command,
     CommandAnswered,
     CommandNotSent,
     DeviceId,
     Effect,
     Json,
-    LightCommand,
     LinkId,
     Now,
     Publish,
-    RelayCommand,
     SendCommand,
     SourceKind,
-    Target,
-    Turn,
 )
 from bridge.core.results import Order, Route, Sender
 from bridge.core.timers import Timers

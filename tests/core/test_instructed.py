@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bridge.core.commands import RelayCommand, Target, Turn
 from bridge.core.model import (
     Access,
     AccessReported,
@@ -15,10 +16,7 @@ from bridge.core.model import (
     OnlineReported,
     Publish,
     Refresh,
-    RelayCommand,
     SendCommand,
-    Target,
-    Turn,
 )
 from tests.core import payloads
 from tests.core.dialogue import (

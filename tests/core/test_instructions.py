@@ -8,6 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.core.commands import (
+    Command,
+    Go,
+    LightCommand,
+    RelayCommand,
+    RollerCommand,
+    RollerPosition,
+    Turn,
+)
 from bridge.core.device import ChannelState
 from bridge.core.instructions import (
     LONGEST_ID,
@@ -19,14 +28,7 @@ from bridge.core.instructions import (
 )
 from bridge.core.kinds.catalog import layout
 from bridge.core.model import (
-    Command,
-    Go,
     Json,
-    LightCommand,
-    RelayCommand,
-    RollerCommand,
-    RollerPosition,
-    Turn,
 )
 from tests.core import payloads
 from tests.core.strategies import JSON

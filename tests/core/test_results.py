@@ -8,16 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from bridge.core.commands import RelayCommand, Target, Turn
 from bridge.core.model import (
     Json,
     Lane,
     LinkId,
     Now,
     Publish,
-    RelayCommand,
     SourceKind,
-    Target,
-    Turn,
 )
 from bridge.core.results import RESULT_EXPIRY, Order, Route, Sender, Stage, iso, result
 from tests.core.dialogue import DEVICE, HOST, ROOT

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from contextlib import suppress
 from typing import Any
 
@@ -198,4 +199,5 @@ def test_any_value_of_any_field_parses_or_is_refused(fields: dict[str, Any]) -> 
     assert consent.device.isalnum() or consent.device.startswith("X")
     for text in (consent.code, consent.type, consent.user, *consent.names):
         assert len(text) <= 128
-        assert text.isprintable() or "\u200c" in text or "\u200d" in text
+        # What is not assigned yet may be tomorrow's emoji.
+        assert not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text)

@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bridge.core import topics
+from bridge.core.commands import Target
 from bridge.core.kinds import input as inputs
 from bridge.core.kinds import light, relay, roller
 from bridge.core.kinds.fields import GENERIC, Values, whole
-from bridge.core.model import Json, Target
+from bridge.core.model import (
+    Json,
+)
 
 Status = Mapping[str, Json]
 """A device's whole status as its generation writes it."""

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.core.commands import Target
 from bridge.core.kinds.catalog import MOST_CHANNELS, layout, shape
-from bridge.core.model import Json, Target
+from bridge.core.model import (
+    Json,
+)
 from tests.core import payloads
 from tests.core.strategies import JSON, statuses
 

@@ -11,18 +11,11 @@ from hypothesis import strategies as st
 
 from bridge.core.cloud import encode_command
 from bridge.core.jsontext import parse_object
+from bridge.core.commands import Command, Go, LightCommand, RelayCommand, RollerCommand, RollerPosition, Target, Turn
 from bridge.core.model import (
-    Command,
     DeviceId,
-    Go,
-    LightCommand,
     LinkId,
-    RelayCommand,
-    RollerCommand,
-    RollerPosition,
     SendCommand,
-    Target,
-    Turn,
 )
 from bridge.simulator.devices.orders import (
     LightOrder,
