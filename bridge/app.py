@@ -190,9 +190,9 @@ class Bridge:
         first = self._engine.restore(grants, Now(time.monotonic(), time.time()))
         self._writer.start()
         self._mqtt.start()
-        self._loop.start(first)
         if self._integrator is not None:
             self._integrator.start()
+        self._loop.start(first)
         for server in self._web:
             server.start()
 

@@ -8,9 +8,9 @@ from bridge.assembly import callback_address
 from bridge.config import Config
 from bridge.core.hosts import HostRule
 from bridge.core.model import GrantRevoked, GrantStored
-from bridge.errors import ConfigError, Problem
+from bridge.errors import ConfigError, Problem, StartError
 from bridge.store import Store
-from bridge.threads import CrashHook
+from bridge.threads import CrashHook, Deadline
 from bridge.web.admin import create_admin_app
 from bridge.web.answers import HealthCheck
 from bridge.web.consent import create_public_app
@@ -29,7 +29,24 @@ def make_listeners(
     on_crash: CrashHook,
 ) -> list[WebServer]:
     """Both listeners, bound and not yet serving; raises `StartError` for a port that is taken."""
-    listeners = []
+    listeners: list[WebServer] = []
+    try:
+        _add_listeners(listeners, config, store, notify, health, on_crash)
+    except StartError:
+        for server in listeners:
+            server.stop(Deadline(1))
+        raise
+    return listeners
+
+
+def _add_listeners(
+    listeners: list[WebServer],
+    config: Config,
+    store: Store,
+    notify: Callable[[GrantStored | GrantRevoked], bool],
+    health: HealthCheck,
+    on_crash: CrashHook,
+) -> None:
     public, admin = config.web.public, config.web.admin
     if public.enabled and config.integrator is not None:
         app = create_public_app(
@@ -67,7 +84,6 @@ def make_listeners(
                 connection_limit=ADMIN_CONNECTIONS,
             )
         )
-    return listeners
 
 
 def _trust_key(config: Config) -> str:

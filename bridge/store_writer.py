@@ -87,7 +87,7 @@ class StoreWriter:
                     work.device, host=work.host, control=work.control, code=work.code
                 )
             elif isinstance(work, DropGrant):
-                self._store.forget_device(work.device)
+                self._store.forget_device(work.device, given_until=work.at)
             else:
                 self._store.set_topics(work.device, work.topics)
         except StoreError as error:

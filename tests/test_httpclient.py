@@ -23,7 +23,7 @@ from tests.sources.recorder import threads_of
 
 SECRET = "canary-1f4a&=%"
 FIELDS = {"itg": "ITG_TEST", "token": SECRET}
-LIMIT = 0.3
+LIMIT = 0.2
 
 
 def client(peer: TlsPeer, timeout: float = 5.0) -> HttpClient:

@@ -45,8 +45,8 @@ class Disk:
     def update_grant(self, device: DeviceId, **options: Any) -> None:
         self._do("update_grant", device, **options)
 
-    def forget_device(self, device: DeviceId) -> None:
-        self._do("forget_device", device)
+    def forget_device(self, device: DeviceId, *, given_until: float) -> None:
+        self._do("forget_device", device, given_until=given_until)
 
     def set_topics(self, device: DeviceId, topics: Any) -> None:
         self._do("set_topics", device, topics)
@@ -80,7 +80,7 @@ def test_everything_is_written(disk: Disk, writer: StoreWriter) -> None:
     writer.start()
     writer.put(SaveGrant(DEVICE, host=OTHER_HOST, control=True, code="SHSW-25"))
     writer.put(SaveTopics(DEVICE, frozenset({"shelly/a/b"})))
-    writer.put(DropGrant(OTHER))
+    writer.put(DropGrant(OTHER, 2.0))
     wait_until(lambda: len(disk.calls) == 3)
     grant = grant_of(disk)
     assert (grant.host, grant.control, grant.code) == (OTHER_HOST, True, "SHSW-25")
@@ -91,7 +91,7 @@ def test_everything_is_written(disk: Disk, writer: StoreWriter) -> None:
 def test_the_newest_wins_while_the_disk_is_slow(disk: Disk, writer: StoreWriter) -> None:
     disk.hold.clear()
     writer.start()
-    writer.put(DropGrant(OTHER))
+    writer.put(DropGrant(OTHER, 2.0))
     wait_until(lambda: disk.attempts == 1)
     for number in range(1_000):
         writer.put(SaveTopics(DEVICE, frozenset({f"shelly/{number}"})))
@@ -117,7 +117,7 @@ def test_what_only_an_earlier_piece_says_of_a_grant_is_kept(
 def test_kinds_of_work_of_a_device_keep_their_order(disk: Disk, writer: StoreWriter) -> None:
     writer.put(SaveTopics(DEVICE, frozenset({"shelly/x"})))
     writer.put(SaveGrant(DEVICE, control=True))
-    writer.put(DropGrant(DEVICE))
+    writer.put(DropGrant(DEVICE, 2.0))
     writer.start()
     wait_until(lambda: len(disk.calls) == 3)
     assert [name for name, _ in disk.calls] == ["set_topics", "update_grant", "forget_device"]
@@ -171,7 +171,7 @@ def test_putting_never_waits_and_memory_is_bounded(disk: Disk, writer: StoreWrit
     writer.start()
     begin = time.monotonic()
     for number in range(MOST_WAITING + 100):
-        writer.put(DropGrant(DeviceId(f"{number:012x}")))
+        writer.put(DropGrant(DeviceId(f"{number:012x}"), 2.0))
     assert time.monotonic() - begin < 2
     assert writer.stop(Deadline(0.1)) == ["store-writer"]
     disk.full = True
@@ -195,7 +195,7 @@ def test_the_stop_does_not_wait_for_a_disk_that_stays_full(disk: Disk, started: 
     disk.full = True
     if started:
         slow.start()
-    slow.put(DropGrant(DEVICE))
+    slow.put(DropGrant(DEVICE, 2.0))
     if started:
         wait_until(lambda: disk.attempts == 1)
     begin = time.monotonic()
@@ -204,15 +204,15 @@ def test_the_stop_does_not_wait_for_a_disk_that_stays_full(disk: Disk, started: 
 
 
 def test_a_bug_reaches_the_crash_hook(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: DeviceId) -> None:
-        raise ZeroDivisionError
+    def fail(_: DeviceId, *, given_until: float) -> None:
+        raise ZeroDivisionError(given_until)
 
     crashes: list[BaseException] = []
     hook: Callable[[str, BaseException], None] = lambda _, error: crashes.append(error)  # noqa: E731 - a hook
     monkeypatch.setattr(disk, "forget_device", fail)
     broken = StoreWriter(disk, hook)  # type: ignore[arg-type]  # stands in for a store
     broken.start()
-    broken.put(DropGrant(DEVICE))
+    broken.put(DropGrant(DEVICE, 2.0))
     wait_until(lambda: crashes)
     assert isinstance(crashes[0], ZeroDivisionError)
     assert broken.stop(Deadline(1)) == []

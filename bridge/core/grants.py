@@ -56,7 +56,7 @@ class Grants:
 
     def remove(self, device: DeviceId, now: Now) -> list[Effect]:
         """Somebody who runs the bridge wants the device gone, until the next consent."""
-        return [DropGrant(device), *self._take_away(device, now)]
+        return [DropGrant(device, now.wall), *self._take_away(device, now)]
 
     def hide(self, device: DeviceId) -> list[Effect]:
         """Take away what former runs published of a device that is not served now."""

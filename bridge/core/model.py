@@ -355,9 +355,13 @@ class SaveGrant:
 
 @dataclass(frozen=True, slots=True)
 class DropGrant:
-    """Forget a grant in the registry, and all that is stored of the device."""
+    """Forget a grant in the registry, and all that is stored of the device.
+
+    A consent given after `at` (unix s) stays.
+    """
 
     device: DeviceId
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

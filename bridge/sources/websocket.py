@@ -127,12 +127,15 @@ def open_socket(
         except (websocket.WebSocketException, CookieError, OSError, ValueError) as error:
             if attempt.timed_out:
                 raise ConnectionLost("it did not answer in time") from None
-            raise _refusal(error) from None
+            raise _refusal(error, client.getstatus()) from None
     return CloudSocket(client, secured)
 
 
-def _refusal(error: Exception) -> PeerError:
-    """Why there is no connection, without what the peer sent."""
+def _refusal(error: Exception, status: int | None) -> PeerError:
+    """Why there is no connection, without what the peer sent; `status` of a redirect."""
+    if status is not None:
+        text = f"it redirects elsewhere, which is not followed (HTTP {status})"
+        return ConnectionLost(text)
     if not isinstance(error, websocket.WebSocketBadStatusException):
         return ConnectionLost(str(_problem(error)))
     if error.status_code in (401, 403):

@@ -156,11 +156,14 @@ class Store:
                 new,
             )
 
-    def forget_device(self, device: DeviceId) -> None:
-        """Delete all that is stored of a device."""
+    def forget_device(self, device: DeviceId, *, given_until: float) -> None:
+        """Delete all that is stored of a device, unless it was granted anew since (unix s)."""
         with self._transaction() as connection:
-            connection.execute("DELETE FROM grants WHERE device = ?", (device,))
-            connection.execute("DELETE FROM device_topics WHERE device = ?", (device,))
+            deleted = connection.execute(
+                "DELETE FROM grants WHERE device = ? AND granted_at <= ?", (device, given_until)
+            )
+            if deleted.rowcount:
+                connection.execute("DELETE FROM device_topics WHERE device = ?", (device,))
 
     def topics(self) -> dict[DeviceId, set[str]]:
         """The topics that hold, as far as we know, a retained message of a device."""

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 
 import pytest
 
+from bridge.core.commands import RelayCommand, Target, Turn
 from bridge.core.model import (
     BadInput,
     CommandAnswered,
@@ -19,11 +20,8 @@ from bridge.core.model import (
     LinkRemoved,
     LinkState,
     RefreshAnswered,
-    RelayCommand,
     SendCommand,
     StatusReported,
-    Target,
-    Turn,
 )
 from bridge.sources.base import Source
 from bridge.threads import Deadline
@@ -343,7 +341,7 @@ class SourceContract:
         driver.up()
         for number in range(1_000):
             driver.say(BAD_FRAMES[number % len(BAD_FRAMES)])
-        driver.recorder.wait(BadInput, count=1_000)
+        driver.recorder.wait(BadInput, count=1_000, limit=30.0)
         driver.report()
         driver.recorder.wait(StatusReported, lambda event: not event.full, limit=1.0)
         assert driver.opened() == 1

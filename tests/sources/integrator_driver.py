@@ -19,10 +19,10 @@ from tests.sources.recorder import Recorder
 HOSTS = ("shelly-1-sim.shelly.cloud", "shelly-2-sim.shelly.cloud")
 
 TIMING = Timing(
-    open_limit=0.5,
+    open_limit=0.4,
     send_limit=0.5,
-    ping_interval=0.3,
-    silence_limit=1.0,
+    ping_interval=0.2,
+    silence_limit=0.7,
     look=0.02,
     token_limit=0.3,
     answer_limit=0.3,

@@ -34,7 +34,7 @@ class Recorder:
         self,
         kind: type[E],
         fits: Callable[[E], bool] = lambda _: True,
-        limit: float = 5.0,
+        limit: float = 10.0,
         count: int = 1,
     ) -> E:
         """Wait for so many events that fit; gives the last of them."""

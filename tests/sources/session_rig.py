@@ -81,7 +81,7 @@ class FakeOwner:
         """When the session came into a state, and why."""
         return [(at, error) for at, found, error in list(self.states) if found is state]
 
-    def wait(self, state: LinkState, count: int = 1, limit: float = 5.0) -> tuple[float, str]:
+    def wait(self, state: LinkState, count: int = 1, limit: float = 10.0) -> tuple[float, str]:
         """Wait until the session came into a state for so many times."""
         wait_until(lambda: len(self.in_state(state)) >= count, limit, f"{state} in {self.states}")
         at, error = self.in_state(state)[count - 1]

@@ -139,3 +139,92 @@ def test_a_token_is_registered_as_a_secret_and_does_not_show_itself() -> None:
     token = cloud.keeper().get()
     assert cloud.secrets == [token.text]
     assert token.text not in repr(token)
+
+
+class Clock:
+    """Stands in for `time`: passes only when told."""
+
+    def __init__(self) -> None:
+        self.now = 10_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return 1_800_000_000.0 + self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("bridge.sources.token.time", clock)
+    return clock
+
+
+def ask_for(keeper: TokenKeeper, clock: Clock, seconds: int, *, refuse: bool = False) -> None:
+    """Sixteen hosts want a token all the time; with `refuse` none of them takes it."""
+    for _ in range(seconds):
+        for _ in range(16):
+            try:
+                token = keeper.get()
+            except TokenUnavailableError:
+                continue
+            if refuse:
+                keeper.refused(token)
+        clock.now += 1
+
+
+def test_ten_minutes_without_an_answer_cost_a_dozen_requests(clock: Clock) -> None:
+    cloud = Cloud(PeerError("HTTP 500"))
+    ask_for(cloud.keeper(), clock, 600)
+    assert 5 <= cloud.asked <= 12
+
+
+def test_ten_minutes_in_which_no_host_takes_a_token_cost_a_dozen_requests(clock: Clock) -> None:
+    cloud = Cloud(good())
+    ask_for(cloud.keeper(), clock, 600, refuse=True)
+    assert 5 <= cloud.asked <= 13
+
+
+def test_a_token_is_asked_for_once_a_day(clock: Clock) -> None:
+    cloud = Cloud(good())
+    keeper = cloud.keeper()
+    for _ in range(48):
+        keeper.get()
+        clock.now += 1_800
+    assert cloud.asked == 2
+
+
+def test_a_day_after_the_last_refusal_one_is_replaced_at_once_again(clock: Clock) -> None:
+    cloud = Cloud(good())
+    keeper = cloud.keeper()
+    keeper.refused(keeper.get())
+    last = keeper.get()
+    clock.now += 3_600
+    keeper.refused(last)
+    keeper.refused(keeper.get())
+    keeper.get()
+    assert cloud.asked == 4
+
+
+def test_after_an_outage_the_next_failure_waits_shortly_again(clock: Clock) -> None:
+    failure = PeerError("HTTP 500")
+    cloud = Cloud(*[failure] * 6, good(exp=clock.time() + 3_600), failure)
+    keeper = cloud.keeper()
+    while cloud.asked < 7:
+        ask_for(keeper, clock, 1)
+    clock.now += 7_200
+    with pytest.raises(TokenUnavailableError) as caught:
+        keeper.get()
+    assert caught.value.retry_after <= 3
+
+
+@pytest.mark.parametrize(
+    "key", ["canary-token", "CANARY", "canary token", "canary\x1b[2J", "ćanary"]
+)
+def test_only_plain_words_of_an_answer_are_shown(key: str) -> None:
+    cloud = Cloud({"isok": False, "errors": {key: 1, "wrong_credentials": "canary"}})
+    with pytest.raises(TokenUnavailableError) as caught:
+        cloud.keeper().get()
+    assert "canary" not in str(caught.value).lower()
+    assert "wrong_credentials" in str(caught.value)

@@ -124,15 +124,15 @@ def test_a_huge_body_of_the_answer_is_not_read(length: bytes) -> None:
     assert took < 5
 
 
-@pytest.mark.parametrize("target", ["wss://elsewhere.shelly.cloud/", "ws://127.0.0.1:1/", ""])
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("target", ["wss://{host}:{port}/", "ws://127.0.0.1:{port}/", ""])
+@pytest.mark.parametrize("status", [301, 302, 308])
 def test_a_redirect_is_not_followed(target: str, status: int) -> None:
-    location = f"Location: {target}\r\n" if target else ""
-    text = f"HTTP/1.1 {status} Moved\r\n{location}Content-Length: 0\r\n\r\n"
-    error, _ = refusal(answer(text.encode()))
-    assert isinstance(error, PeerError)
-    assert not isinstance(error, TokenBrokenError)
-    assert "elsewhere" not in str(error)
+    with TlsPeer(swallow) as other:
+        location = f"Location: {target.format(host=HOST, port=other.port)}\r\n" if target else ""
+        text = f"HTTP/1.1 {status} Moved\r\n{location}Content-Length: 0\r\n\r\n"
+        error, _ = refusal(answer(text.encode()))
+        assert str(error) == f"it redirects elsewhere, which is not followed (HTTP {status})"
+        assert other.connections == 0
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from bridge.core.cloud import encode_command
 from bridge.core.jsontext import parse_object
-from bridge.core.commands import Command, Go, LightCommand, RelayCommand, RollerCommand, RollerPosition, Target, Turn
+from bridge.core.commands import (
+    Command,
+    Go,
+    LightCommand,
+    RelayCommand,
+    RollerCommand,
+    RollerPosition,
+    Target,
+    Turn,
+)
 from bridge.core.model import (
     DeviceId,
     LinkId,
