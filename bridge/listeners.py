@@ -34,7 +34,7 @@ def make_listeners(
         _add_listeners(listeners, config, store, notify, health, on_crash)
     except StartError:
         for server in listeners:
-            server.stop(Deadline(1))
+            server.stop(Deadline(5))
         raise
     return listeners
 

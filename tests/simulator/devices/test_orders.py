@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.cloud import encode_command
-from bridge.core.jsontext import parse_object
 from bridge.core.commands import (
     Command,
     Go,
@@ -21,6 +20,7 @@ from bridge.core.commands import (
     Target,
     Turn,
 )
+from bridge.core.jsontext import parse_object
 from bridge.core.model import (
     DeviceId,
     LinkId,
