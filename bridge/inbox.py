@@ -10,12 +10,16 @@ from bridge.core.model import Event
 CAPACITY = 1_000
 """Events that wait; then sources wait too, and TCP makes their peers wait."""
 
+RESERVE = 256
+"""Room beyond that for those who cannot wait: busy sources must not shut commands out."""
+
 
 class Inbox:
     """A queue of events that hands over batches, as one hand-over each would be dear."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, reserve: int = RESERVE) -> None:
         self._capacity = capacity
+        self._reserve = reserve
         self._events: deque[Event] = deque()
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
@@ -36,7 +40,7 @@ class Inbox:
     def offer(self, event: Event) -> bool:
         """Add an event if there is room, and tell whether there was; never waits."""
         with self._lock:
-            if len(self._events) >= self._capacity and not self._closed:
+            if self._closed or len(self._events) >= self._capacity + self._reserve:
                 return False
             self._add(event)
             return True

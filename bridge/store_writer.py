@@ -84,10 +84,14 @@ class StoreWriter:
         try:
             if isinstance(work, SaveGrant):
                 self._store.update_grant(
-                    work.device, host=work.host, control=work.control, code=work.code
+                    work.device,
+                    revision=work.revision,
+                    host=work.host,
+                    control=work.control,
+                    code=work.code,
                 )
             elif isinstance(work, DropGrant):
-                self._store.forget_device(work.device, given_until=work.at)
+                self._store.forget_device(work.device, revision=work.revision)
             else:
                 self._store.set_topics(work.device, work.topics)
         except StoreError as error:
@@ -105,9 +109,12 @@ def _both(earlier: Work | None, later: Work) -> Work:
     """What is left to do: the later piece, and of a grant what only the earlier one says."""
     if not isinstance(earlier, SaveGrant) or not isinstance(later, SaveGrant):
         return later
+    if earlier.revision != later.revision:
+        return later
     return SaveGrant(
         later.device,
         host=earlier.host if later.host is None else later.host,
         control=earlier.control if later.control is None else later.control,
         code=earlier.code if later.code is None else later.code,
+        revision=later.revision,
     )

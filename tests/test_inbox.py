@@ -18,7 +18,7 @@ def test_events_come_out_in_order_and_all_at_once() -> None:
 
 
 def test_a_full_inbox_refuses_an_offer_and_makes_a_put_wait() -> None:
-    inbox = Inbox(capacity=2)
+    inbox = Inbox(capacity=2, reserve=0)
     assert inbox.offer(BrokerDown("a"))
     assert inbox.offer(BrokerDown("b"))
     assert not inbox.offer(BrokerDown("c"))
@@ -58,3 +58,12 @@ def test_a_waiting_reader_is_woken_by_an_event() -> None:
     inbox.put(BrokerDown("a"))
     thread.join(5)
     assert taken == [1]
+
+
+def test_who_cannot_wait_finds_room_where_others_wait() -> None:
+    inbox = Inbox(capacity=1, reserve=1)
+    inbox.put(BrokerDown("a"))
+    assert inbox.offer(BrokerDown("b"))
+    assert not inbox.offer(BrokerDown("c"))
+    inbox.close()
+    assert not inbox.offer(BrokerDown("d"))

@@ -45,8 +45,8 @@ class Disk:
     def update_grant(self, device: DeviceId, **options: Any) -> None:
         self._do("update_grant", device, **options)
 
-    def forget_device(self, device: DeviceId, *, given_until: float) -> None:
-        self._do("forget_device", device, given_until=given_until)
+    def forget_device(self, device: DeviceId, *, revision: int) -> None:
+        self._do("forget_device", device, revision=revision)
 
     def set_topics(self, device: DeviceId, topics: Any) -> None:
         self._do("set_topics", device, topics)
@@ -57,6 +57,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     with Store.open(tmp_path / "data", exclusive=True) as store:
         for device in (DEVICE, OTHER):
             store.put_grant(Grant(device, HOST, "SHSW-1", "relay", ("x",), False), at=1.0)
+    with Store.open(tmp_path / "data", exclusive=True) as store:
         yield Disk(store)
 
 
@@ -80,7 +81,7 @@ def test_everything_is_written(disk: Disk, writer: StoreWriter) -> None:
     writer.start()
     writer.put(SaveGrant(DEVICE, host=OTHER_HOST, control=True, code="SHSW-25"))
     writer.put(SaveTopics(DEVICE, frozenset({"shelly/a/b"})))
-    writer.put(DropGrant(OTHER, 2.0))
+    writer.put(DropGrant(OTHER))
     wait_until(lambda: len(disk.calls) == 3)
     grant = grant_of(disk)
     assert (grant.host, grant.control, grant.code) == (OTHER_HOST, True, "SHSW-25")
@@ -91,7 +92,7 @@ def test_everything_is_written(disk: Disk, writer: StoreWriter) -> None:
 def test_the_newest_wins_while_the_disk_is_slow(disk: Disk, writer: StoreWriter) -> None:
     disk.hold.clear()
     writer.start()
-    writer.put(DropGrant(OTHER, 2.0))
+    writer.put(DropGrant(OTHER))
     wait_until(lambda: disk.attempts == 1)
     for number in range(1_000):
         writer.put(SaveTopics(DEVICE, frozenset({f"shelly/{number}"})))
@@ -117,7 +118,7 @@ def test_what_only_an_earlier_piece_says_of_a_grant_is_kept(
 def test_kinds_of_work_of_a_device_keep_their_order(disk: Disk, writer: StoreWriter) -> None:
     writer.put(SaveTopics(DEVICE, frozenset({"shelly/x"})))
     writer.put(SaveGrant(DEVICE, control=True))
-    writer.put(DropGrant(DEVICE, 2.0))
+    writer.put(DropGrant(DEVICE))
     writer.start()
     wait_until(lambda: len(disk.calls) == 3)
     assert [name for name, _ in disk.calls] == ["set_topics", "update_grant", "forget_device"]
@@ -171,7 +172,7 @@ def test_putting_never_waits_and_memory_is_bounded(disk: Disk, writer: StoreWrit
     writer.start()
     begin = time.monotonic()
     for number in range(MOST_WAITING + 100):
-        writer.put(DropGrant(DeviceId(f"{number:012x}"), 2.0))
+        writer.put(DropGrant(DeviceId(f"{number:012x}")))
     assert time.monotonic() - begin < 2
     assert writer.stop(Deadline(0.1)) == ["store-writer"]
     disk.full = True
@@ -195,7 +196,7 @@ def test_the_stop_does_not_wait_for_a_disk_that_stays_full(disk: Disk, started: 
     disk.full = True
     if started:
         slow.start()
-    slow.put(DropGrant(DEVICE, 2.0))
+    slow.put(DropGrant(DEVICE))
     if started:
         wait_until(lambda: disk.attempts == 1)
     begin = time.monotonic()
@@ -204,15 +205,26 @@ def test_the_stop_does_not_wait_for_a_disk_that_stays_full(disk: Disk, started: 
 
 
 def test_a_bug_reaches_the_crash_hook(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: DeviceId, *, given_until: float) -> None:
-        raise ZeroDivisionError(given_until)
+    def fail(_: DeviceId, *, revision: int) -> None:
+        raise ZeroDivisionError(revision)
 
     crashes: list[BaseException] = []
     hook: Callable[[str, BaseException], None] = lambda _, error: crashes.append(error)  # noqa: E731 - a hook
     monkeypatch.setattr(disk, "forget_device", fail)
     broken = StoreWriter(disk, hook)  # type: ignore[arg-type]  # stands in for a store
     broken.start()
-    broken.put(DropGrant(DEVICE, 2.0))
+    broken.put(DropGrant(DEVICE))
     wait_until(lambda: crashes)
     assert isinstance(crashes[0], ZeroDivisionError)
     assert broken.stop(Deadline(1)) == []
+
+
+def test_a_write_about_an_older_consent_changes_nothing(disk: Disk, writer: StoreWriter) -> None:
+    again = Grant(DEVICE, "new.shelly.cloud", "SHSW-1", "relay", ("x",), False)
+    disk.store.put_grant(again, at=2.0)
+    writer.put(SaveGrant(DEVICE, host="old.shelly.cloud"))
+    writer.put(DropGrant(DEVICE))
+    writer.put(DropGrant(OTHER))
+    writer.start()
+    wait_until(lambda: disk.store.grant(OTHER) is None)
+    assert grant_of(disk) == again

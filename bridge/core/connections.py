@@ -74,6 +74,13 @@ class Connections:
         topic = self._registry.settings.topics.host(event.link)
         return [*self._publications.clear(topic), *self.judge_devices(event.link, now)]
 
+    def grace_over(self, link: LinkId, now: Now) -> list[Effect]:
+        """A connection has been down for long: what was known of its devices counts no more."""
+        effects = self.judge_devices(link, now)
+        for device in self._registry.on_link(link):
+            device.paths[link].online = None
+        return effects
+
     def judge_devices(self, link: LinkId, now: Now) -> list[Effect]:
         """Decide anew about the devices that come by a connection."""
         return self._presence.judge_all(self._registry.on_link(link), now)

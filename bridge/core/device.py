@@ -112,6 +112,10 @@ class Device:
     channel_names: Mapping[str, str] = field(default_factory=dict)
     """From the settings, by component."""
     code: str = ""
+    revision: int = 0
+    """Of the consent, as the registry counts them."""
+    control_saved: bool | None = None
+    """What the registry says of control."""
     mode: str | None = None
     firmware: str | None = None
     status: dict[str, Json] = field(default_factory=dict)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +33,6 @@ from bridge.core.model import (
     Lane,
     LinkChanged,
     LinkRemoved,
-    Log,
     MessageArrived,
     Now,
     OnlineReported,
@@ -165,7 +163,7 @@ class Engine:
             case ListDue():
                 return self._presence.device_list()
             case GraceOver(link):
-                return self._connections.judge_devices(link, now)
+                return self._connections.grace_over(link, now)
             case ThrottleOver(device, channel):
                 return self._reports.throttled(device, channel, now)
             case ClearDue(device):
@@ -183,7 +181,7 @@ class Engine:
     def _granted(self, event: GrantStored, now: Now) -> list[Effect]:
         device = event.grant.device
         self._timers.cancel(ClearDue(device))
-        effects = self._grants.granted(event.grant, now)
+        effects = self._grants.granted(event, now)
         known = self._registry.devices.get(device)
         if known is None:
             self._clear_soon(device, now)
@@ -227,8 +225,9 @@ class Engine:
             effects += self._publications.device_state(device, Lane.REFILL)
         return [*effects, *self._retained.broker_up(event)]
 
-    def _broker_down(self, event: BrokerDown, _: Now) -> list[Effect]:
-        return [Log(logging.WARNING, f"the MQTT broker is gone: {event.text}")]
+    def _broker_down(self, _event: BrokerDown, _now: Now) -> list[Effect]:
+        """Nothing: what is published meanwhile waits in the outbox."""
+        return []
 
     def _message(self, message: MessageArrived, now: Now) -> list[Effect]:
         parsed = self._topics.parse(message.topic)

@@ -13,6 +13,7 @@ from bridge.core.model import (
     DropGrant,
     Effect,
     Grant,
+    GrantStored,
     Json,
     Move,
     Now,
@@ -39,10 +40,14 @@ class Grants:
         self._registry.adopt(grant)
         return [Adopt(grant)]
 
-    def granted(self, grant: Grant, now: Now) -> list[Effect]:
-        """A consent was given, or given anew."""
+    def granted(self, event: GrantStored, now: Now) -> list[Effect]:
+        """A consent was given, or given anew; what it allows is saved again once verified."""
+        grant = event.grant
         new = grant.device not in self._registry.devices
         effects = self.adopt(grant)
+        if grant.device in self._registry.devices:
+            device = self._registry.devices[grant.device]
+            device.revision, device.control_saved = event.revision, grant.control
         effects.append(self._event("consent_granted", grant.device, now))
         if new and grant.device in self._registry.devices:
             effects.append(self._event("device_added", grant.device, now))
@@ -56,7 +61,10 @@ class Grants:
 
     def remove(self, device: DeviceId, now: Now) -> list[Effect]:
         """Somebody who runs the bridge wants the device gone, until the next consent."""
-        return [DropGrant(device, now.wall), *self._take_away(device, now)]
+        return [
+            DropGrant(device, self._registry.devices[device].revision),
+            *self._take_away(device, now),
+        ]
 
     def hide(self, device: DeviceId) -> list[Effect]:
         """Take away what former runs published of a device that is not served now."""
@@ -70,13 +78,14 @@ class Grants:
         path = device.paths[event.link]
         code = event.code if event.code and event.code != device.code else None
         device.code = code or device.code
-        if path.access is event.access and code is None:
-            return []
-        path.access = event.access
         control = None if event.access is Access.NONE else event.access is Access.CONTROL
-        if control is None and code is None:
+        known = path.access is event.access and control == device.control_saved
+        path.access = event.access
+        if code is None and (known or control is None):
             return []
-        return [SaveGrant(device.id, control=control, code=code)]
+        if control is not None:
+            device.control_saved = control
+        return [SaveGrant(device.id, control=control, code=code, revision=device.revision)]
 
     def moved(self, device: Device, event: DeviceMoved) -> list[Effect]:
         """Another cloud host serves the device from now on."""
@@ -84,7 +93,8 @@ class Grants:
         path.link = event.to
         path.online, path.silent = None, False
         device.paths[event.to] = path
-        return [SaveGrant(device.id, host=event.to), Move(device.id, event.to)]
+        save = SaveGrant(device.id, host=event.to, revision=device.revision)
+        return [save, Move(device.id, event.to)]
 
     def _take_away(self, device: DeviceId, now: Now) -> list[Effect]:
         known = self._registry.devices[device]

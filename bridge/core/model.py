@@ -178,9 +178,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class GrantStored:
-    """A consent was stored durably."""
+    """A consent was stored durably; `revision` is the registry's count of the device's consents."""
 
     grant: Grant
+    revision: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,23 +346,27 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class SaveGrant:
-    """Write what the cloud told about a granted device (host, access, model) to the registry."""
+    """Write what the cloud told about a granted device (host, access, model) to the registry.
+
+    It is about the consent of that `revision`; a newer one stays as it is.
+    """
 
     device: DeviceId
     host: str | None = None
     control: bool | None = None
     code: str | None = None
+    revision: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class DropGrant:
     """Forget a grant in the registry, and all that is stored of the device.
 
-    A consent given after `at` (unix s) stays.
+    A consent newer than `revision` stays.
     """
 
     device: DeviceId
-    at: float
+    revision: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

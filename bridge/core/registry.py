@@ -69,6 +69,7 @@ class Registry:
             self.roots[self.root(grant.device)] = grant.device
         device.names = grant.names or device.names
         device.code = grant.code or device.code
+        device.control_saved = grant.control
         link = LinkId(grant.host)
         for other in [
             path.link for path in device.paths.values() if path.kind is SourceKind.INTEGRATOR

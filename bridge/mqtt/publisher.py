@@ -190,7 +190,10 @@ class Publisher:
     def _hand_over(self, connection: Connection, publish: Publish, now: float) -> None:
         if self._quarantine.bars(publish):
             self.refusals.add(publish.topic, "the broker hangs up after it")
-        elif publish.lane is not Lane.EVENT and self._quarantine.suspects(publish.topic):
+        elif publish.lane is not Lane.EVENT and (
+            # A newer value takes the place of the one put aside, it never overtakes it.
+            publish.topic in self._aside or self._quarantine.suspects(publish.topic)
+        ):
             self._aside[publish.topic] = publish
         else:
             self._send(connection, publish, now)

@@ -57,6 +57,7 @@ class Store:
         self._connection = connection
         self._lock = lock
         self._turn = threading.Lock()
+        self._revisions: dict[DeviceId, int] = {}
         meta = read_meta(connection)
         self.bridge_id = meta["bridge_id"]
         self.callback_secret = meta["callback_secret"]
@@ -122,7 +123,15 @@ class Store:
             if proof and not _use(connection, proof):
                 return False
             connection.execute(_PUT_GRANT, _row(grant, at))
+            self._revisions[grant.device] = self._revisions.get(grant.device, 0) + 1
         return True
+
+    def revision(self, device: DeviceId) -> int:
+        """How many consents of a device were stored since the registry was opened.
+
+        Writes that come late say which one they are about.
+        """
+        return self._revisions.get(device, 0)
 
     def delete_grant(self, device: DeviceId, *, proof: Proof | None = None) -> bool:
         """Delete a device's grant, on return also from the disk; its topics stay listed.
@@ -140,13 +149,19 @@ class Store:
         self,
         device: DeviceId,
         *,
+        revision: int | None = None,
         host: str | None = None,
         control: bool | None = None,
         code: str | None = None,
     ) -> None:
-        """Change what is given of a stored grant; a device without one is left without."""
+        """Change what is given of a stored grant, unless a newer consent came since.
+
+        A device without a grant is left without.
+        """
         new = {"device": device, "host": host, "control": control, "code": code}
         with self._transaction() as connection:
+            if revision not in (None, self.revision(device)):
+                return
             connection.execute(
                 "UPDATE grants SET host = coalesce(:host, host), "
                 "control = coalesce(:control, control), code = coalesce(:code, code) "
@@ -156,14 +171,13 @@ class Store:
                 new,
             )
 
-    def forget_device(self, device: DeviceId, *, given_until: float) -> None:
-        """Delete all that is stored of a device, unless it was granted anew since (unix s)."""
+    def forget_device(self, device: DeviceId, *, revision: int | None = None) -> None:
+        """Delete all that is stored of a device, unless a newer consent came since."""
         with self._transaction() as connection:
-            deleted = connection.execute(
-                "DELETE FROM grants WHERE device = ? AND granted_at <= ?", (device, given_until)
-            )
-            if deleted.rowcount:
-                connection.execute("DELETE FROM device_topics WHERE device = ?", (device,))
+            if revision not in (None, self.revision(device)):
+                return
+            connection.execute("DELETE FROM grants WHERE device = ?", (device,))
+            connection.execute("DELETE FROM device_topics WHERE device = ?", (device,))
 
     def topics(self) -> dict[DeviceId, set[str]]:
         """The topics that hold, as far as we know, a retained message of a device."""

@@ -57,6 +57,9 @@ class GrantStore(Protocol):
     def put_grant(self, grant: Grant, *, at: float, proof: Proof | None = None) -> bool:
         """Store a grant durably; False if this very callback came before."""
 
+    def revision(self, device: DeviceId) -> int:
+        """How many consents of a device were stored."""
+
     def delete_grant(self, device: DeviceId, *, proof: Proof | None = None) -> bool:
         """Delete a grant durably; False if there was none or this very callback came before."""
 
@@ -167,12 +170,14 @@ class _ConsentCallback:
         if not self._store.put_grant(grant, at=proof.seen, proof=proof):
             return None
         _log.info("consent: device %s on %s was granted", grant.device, grant.host)
-        return GrantStored(grant)
+        return GrantStored(grant, self._store.revision(grant.device))
 
     def _remove(self, consent: Consent, proof: Proof) -> GrantRevoked | None:
-        if not self._store.delete_grant(consent.device, proof=proof):
+        if self._store.delete_grant(consent.device, proof=proof):
+            _log.info("consent: device %s was withdrawn", consent.device)
+        elif self._store.grant(consent.device) is not None:
+            # This very callback came before, and the device was granted anew since.
             return None
-        _log.info("consent: device %s was withdrawn", consent.device)
         return GrantRevoked(consent.device)
 
     def _refused(self, error: HTTPException, text: str) -> HTTPException:

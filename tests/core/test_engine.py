@@ -253,8 +253,8 @@ def test_a_broker_that_comes_is_told_everything() -> None:
     assert "shelly/bridge/devices" in reply.topics
 
 
-def test_a_broker_that_goes_is_logged() -> None:
-    assert "refused" in online().says(BrokerDown("refused")).one(Log).text
+def test_nothing_is_done_about_a_broker_that_goes() -> None:
+    assert online().says(BrokerDown("refused")).effects == []
 
 
 def test_bad_input_is_named_once_and_summed_up_with_the_vitals() -> None:

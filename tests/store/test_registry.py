@@ -95,7 +95,8 @@ def test_a_deleted_grant_is_gone_but_its_topics_are_known(store: Store) -> None:
 def test_a_device_granted_anew_is_not_forgotten_by_an_older_wish(store: Store) -> None:
     store.put_grant(GRANT, at=100.0)
     store.set_topics(DEVICE, {"shelly/a8032abe54dc/relay/0"})
-    store.forget_device(DEVICE, given_until=99.0)
+    store.forget_device(DEVICE, revision=0)
+    store.update_grant(DEVICE, revision=0, host="other.shelly.cloud")
     assert store.grants() == [GRANT]
     assert store.topics()
 
@@ -103,7 +104,7 @@ def test_a_device_granted_anew_is_not_forgotten_by_an_older_wish(store: Store) -
 def test_a_forgotten_device_leaves_nothing_in_the_file(store: Store, tmp_path: Path) -> None:
     store.put_grant(replace(GRANT, names=("a very private name",)), at=100.0)
     store.set_topics(DEVICE, {"shelly/a8032abe54dc/relay/0"})
-    store.forget_device(DEVICE, given_until=100.0)
+    store.forget_device(DEVICE, revision=1)
     assert store.topics() == {}
     assert store.grants() == []
     store.close()
