@@ -222,11 +222,13 @@ class Bridge:
         """Stop every part within 9 s; gives the exit code. Safe to call twice."""
         deadline = Deadline(STOP_LIMIT)
         alive: list[str] = []
+        # Shares, so that one part that hangs does not cost the others their farewell.
+        web, sources, engine = Deadline(2), Deadline(5), Deadline(6)
         for server in self._web:
-            alive += server.stop(deadline)
+            alive += server.stop(web)
         if self._integrator is not None:
-            alive += self._integrator.stop(deadline)
-        alive += self._loop.stop(deadline)
+            alive += self._integrator.stop(sources)
+        alive += self._loop.stop(engine)
         logging.getLogger().removeHandler(self._forward)
         farewell = Publish(self._topics.state, "offline", retain=self._config.mqtt.retain)
         alive += self._mqtt.stop(deadline, farewell)

@@ -231,6 +231,10 @@ class Device:
                 state.update(self.status, wall)
                 changes.layout = True
                 changes.changed.append(state)
+            elif state.channel.keys != channel.keys:
+                state.channel = channel
+                if state.update(self.status, wall):
+                    changes.changed.append(state)
             else:
                 state.channel = channel
             for member in channel.keys:

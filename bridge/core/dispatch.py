@@ -13,14 +13,16 @@ topics or devices beyond what an `Order` carries.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.core.cloud import HIGHEST_REQUEST
-from bridge.core.confirm import covers, shows
+from bridge.core.confirm import covers, is_absolute, shows
 from bridge.core.device import ChannelKey
+from bridge.core.instructions import RefusedError
 from bridge.core.kinds.fields import Values
 from bridge.core.model import CommandAnswered, CommandNotSent, DeviceId, Effect, Now, SendCommand
-from bridge.core.results import Order, Stage
+from bridge.core.results import Order, Route, Stage
 from bridge.core.timers import Timers
 
 MOST_PENDING = 256
@@ -65,6 +67,8 @@ class Dispatch:
         self._watched: dict[tuple[DeviceId, ChannelKey], list[Order]] = {}
         self._free_at: dict[DeviceId, float] = {}
         self._count = 0
+        self.route_again: Callable[[Route], Route] = lambda route: route
+        """Finds the way of a command that waited anew; raises `RefusedError` if there is none."""
 
     def __len__(self) -> int:
         return self._count
@@ -114,13 +118,22 @@ class Dispatch:
             queue.remove(order)
             self._count -= 1
             effects += order.result("expired", Stage.REFUSED, now, "waited too long for its turn")
-        if queue and self._is_free(key.device, now):
-            effects += self._send(queue.popleft(), now)
+        while queue and self._is_free(key.device, now):
+            effects += self._send_if_allowed(queue.popleft(), now)
         if queue:
             self._timers.set(key, self._next_release(key.device))
         else:
             self._waiting.pop(key.device, None)
         return effects
+
+    def _send_if_allowed(self, order: Order, now: Now) -> list[Effect]:
+        """Send a command that waited, unless what it needs has gone meanwhile."""
+        try:
+            order.route = self.route_again(order.route)
+        except RefusedError as error:
+            self._count -= 1
+            return order.result(error.status, Stage.REFUSED, now, str(error))
+        return self._send(order, now)
 
     def _send(self, order: Order, now: Now) -> list[Effect]:
         route = order.route
@@ -185,11 +198,18 @@ class Dispatch:
         for order in self._waiting.get(device, ()):
             if order.route.channel == channel:
                 order.before = values
-        for order in list(self._watched.get((device, channel), ())):
-            if shows(order.command, order.before, values):
-                order.shown = True
-                if order.accepted:
-                    effects += self._confirm(order, now)
+        watching = [order for order in self._watched.get((device, channel), ()) if not order.shown]
+        for number, order in enumerate(watching):
+            if not shows(order.command, order.before, values):
+                continue
+            order.shown = True
+            if order.accepted:
+                effects += self._confirm(order, now)
+            if not is_absolute(order.command):
+                # One change is the doing of one such command; the next must see another.
+                for later in watching[number + 1 :]:
+                    later.before = values
+                break
         return effects
 
     def drop_device(self, device: DeviceId, status: str, error: str, now: Now) -> list[Effect]:

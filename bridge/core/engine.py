@@ -70,6 +70,7 @@ class Engine:
         self._publications = Publications(self._registry, known_topics)
         self._dispatch = Dispatch(settings.limits, self._timers)
         self._instructed = Instructed(self._registry, self._dispatch)
+        self._dispatch.route_again = self._instructed.route_again
         self._misconduct = Misconduct()
         self._grants = Grants(self._registry, self._publications, self._dispatch)
         self._presence = Presence(self._registry, self._publications, self._timers)
@@ -195,7 +196,7 @@ class Engine:
     def _dropped(self, device: DeviceId, now: Now) -> list[Effect]:
         self._presence.forget(device, now)
         self._clear_soon(device, now)
-        return []
+        return self._requests.gone(device)
 
     def _clear_soon(self, device: DeviceId, now: Now) -> None:
         """Give subscribers a moment to read the `offline` before it is taken away."""

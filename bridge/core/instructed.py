@@ -25,6 +25,14 @@ class Instructed:
         self._dispatch = dispatch
         self._recent: OrderedDict[tuple[str, str], float] = OrderedDict()
 
+    def route_again(self, route: Route) -> Route:
+        """The way of a command that waited, as things are now; raises `RefusedError`."""
+        device = self._registry.devices.get(route.device)
+        state = device.channels.get(route.channel) if device is not None else None
+        if device is None or state is None or state.channel.target != route.target:
+            raise RefusedError("unknown", "what the command was for is no more")
+        return self._route(device, state)
+
     def get(self, parsed: topics.Parsed, message: MessageArrived) -> list[Effect]:
         """Ask the source for the device's whole state."""
         device = self._registry.find(parsed.name)

@@ -117,6 +117,14 @@ class Requests:
             effects += self._answer(request, data, error)
         return effects
 
+    def gone(self, device: DeviceId) -> list[Effect]:
+        """A device was removed: nobody will answer questions about it any more."""
+        return [
+            effect
+            for request in self._verifying.pop(device, ())
+            for effect in self._answer(request, {"id": device}, "the device was removed")
+        ]
+
     def scanned(self, event: RetainedFound) -> list[Effect]:
         """The scan that a request waits for is done."""
         request = self._scans.pop(event.token, None)

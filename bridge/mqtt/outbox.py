@@ -42,10 +42,11 @@ class Outbox:
         self._event_age = event_age
         self._clock = clock
         self._lock = threading.Lock()
-        self._state: OrderedDict[str, Publish] = OrderedDict()
+        self._state: OrderedDict[str, tuple[int, Publish]] = OrderedDict()
+        """With the number of the put since which something of the topic waits."""
         self._refill: OrderedDict[str, Publish] = OrderedDict()
-        self._events: deque[tuple[float, Publish]] = deque()
-        self._event_turn = False
+        self._events: deque[tuple[float, int, Publish]] = deque()
+        self._puts = 0
         self._hungry = False
         self.on_ready: Callable[[], None] = _nothing
         self.dropped_events = 0
@@ -73,26 +74,31 @@ class Outbox:
         """Let several wait, in this order."""
         refilled = 0
         with self._lock:
+            self._puts = number = self._puts + 1
+            state = self._state
             for publish in publishes:
                 lane = publish.lane
+                topic = publish.topic
                 if lane is Lane.STATE:
-                    self._state[publish.topic] = publish
+                    state[topic] = (state[topic][0] if topic in state else number, publish)
                     if self._refill:
-                        self._refill.pop(publish.topic, None)
+                        self._refill.pop(topic, None)
                 elif lane is Lane.EVENT:
                     self._put_event(publish)
                 else:
                     refilled = 1
                     # Puts come in the order the values were made: the newest is this one.
-                    lanes = self._state if publish.topic in self._state else self._refill
-                    lanes[publish.topic] = publish
+                    if topic in state:
+                        state[topic] = (state[topic][0], publish)
+                    else:
+                        self._refill[topic] = publish
             self.refills += refilled
             wake, self._hungry = self._hungry, False
         if wake:
             self.on_ready()
 
     def _put_event(self, publish: Publish) -> None:
-        self._events.append((self._clock(), publish))
+        self._events.append((self._clock(), self._puts, publish))
         if len(self._events) > self._event_limit:
             self._events.popleft()
             self.dropped_events += 1
@@ -100,19 +106,17 @@ class Outbox:
     def take(self, limit: int) -> list[Publish]:
         """Take up to `limit` publications that wait in the STATE and EVENT lanes.
 
-        The two take turns, so that neither starves.
+        What was put first goes first; of one put the states, since results are about them.
         """
         taken: list[Publish] = []
         with self._lock:
             if self._events:
                 self._drop_old_events()
             while len(taken) < limit:
-                if self._events and (self._event_turn or not self._state):
-                    taken.append(self._events.popleft()[1])
-                    self._event_turn = False
+                if self._events and not self._state_first():
+                    taken.append(self._events.popleft()[2])
                 elif self._state:
-                    taken.append(self._state.popitem(last=False)[1])
-                    self._event_turn = True
+                    taken.append(self._state.popitem(last=False)[1][1])
                 else:
                     self._hungry = True
                     break
@@ -123,6 +127,11 @@ class Outbox:
         with self._lock:
             count = min(limit, len(self._refill))
             return [self._refill.popitem(last=False)[1] for _ in range(count)]
+
+    def _state_first(self) -> bool:
+        if not self._state:
+            return False
+        return next(iter(self._state.values()))[0] <= self._events[0][1]
 
     def _drop_old_events(self) -> None:
         oldest = self._clock() - self._event_age
@@ -135,8 +144,10 @@ class Outbox:
 
         Everything that waits is newer than they are; events are not tried twice.
         """
-        newest = {publish.topic: publish for publish in publishes if publish.lane is not Lane.EVENT}
+        given = list(publishes)
+        newest = {publish.topic: publish for publish in given if publish.lane is not Lane.EVENT}
         with self._lock:
+            self.dropped_events += sum(publish.lane is Lane.EVENT for publish in given)
             for topic, publish in newest.items():
                 if topic not in self._state:
                     self._refill.setdefault(topic, publish)
@@ -144,10 +155,12 @@ class Outbox:
     def calm(self) -> None:
         """Let all that waits in the STATE lane wait in the REFILL lane instead.
 
-        For a new connection: what gathered during an outage must not come as one flood.
+        For a new connection: what gathered during an outage must not come as one flood, and what
+        is not retained is of no use any more.
         """
         with self._lock:
-            self._refill.update(self._state)
+            waiting = ((topic, publish) for topic, (_, publish) in self._state.items())
+            self._refill.update(item for item in waiting if item[1].retain)
             self._state.clear()
 
     def clear(self) -> None:

@@ -14,15 +14,18 @@ from dataclasses import dataclass, field
 
 from bridge.core import cloud
 from bridge.core.backoff import Backoff
-from bridge.core.hosts import HostRule
+from bridge.core.hosts import HostRule, is_host_name
 from bridge.core.model import (
     CommandNotSent,
     DeviceId,
     Grant,
     Json,
+    LinkChanged,
     LinkId,
+    LinkState,
     RefreshAnswered,
     SendCommand,
+    SourceKind,
 )
 from bridge.httpclient import HttpClient, Resolver, same_address
 from bridge.sources.base import Sink
@@ -100,21 +103,26 @@ class IntegratorSource:
         """Whether the link is one of this integrator's hosts."""
         return link in self._hosts
 
-    def adopt(self, grant: Grant) -> None:
-        """Serve a granted device on its host."""
-        self.move(grant.device, LinkId(grant.host))
+    def adopt(self, grant: Grant) -> LinkChanged | None:
+        """Serve a granted device on its host, or say that it is not allowed (any more)."""
+        return self.move(grant.device, LinkId(grant.host))
 
-    def move(self, device: DeviceId, to: LinkId) -> None:
-        """Serve a device on that host from now on; nothing if the host is not allowed."""
+    def move(self, device: DeviceId, to: LinkId) -> LinkChanged | None:
+        """The same for a device that is to be served on another host from now on."""
         if not self._settings.allowed_hosts.accepts(to):
-            return
+            if not is_host_name(to):
+                return None
+            _log.warning("device %s: its host %s is not in integrator.allowed_hosts", device, to)
+            error = "the host is not in integrator.allowed_hosts"
+            return LinkChanged(to, SourceKind.INTEGRATOR, LinkState.DISABLED, error)
         with self._lock:
             if self._stopped:
-                return
+                return None
             if self._places.get(device, to) != to:
                 self._leave(device)
             self._places[device] = to
             self._host(to).add(device)
+        return None
 
     def release(self, device: DeviceId) -> None:
         """Serve a device no more; its host's connection is closed if it was the last."""

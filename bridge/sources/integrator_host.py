@@ -185,8 +185,10 @@ class IntegratorHost:
             if ours and answer.settings is not None:
                 self._settings.came(device)
         if not ours:
-            text = "an answer about a device that was not asked about"
-            self._sink(BadInput(self.link, "unexpected_answer", text, device))
+            # Settings may come after the device was moved away.
+            if not for_settings:
+                text = "an answer about a device that was not asked about"
+                self._sink(BadInput(self.link, "unexpected_answer", text, device))
         elif answer.settings is not None:
             self._sink(SettingsReported(self.link, device, answer.settings))
         elif not for_settings:

@@ -7,6 +7,7 @@ frames mean is the owner's business.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -148,11 +149,10 @@ class CloudSession:
         return None
 
     def wake(self) -> None:
-        """Give the owner its turn soon."""
-        try:
-            self._out.put_nowait(None)
-        except queue.Full:
-            return
+        """Give the owner its turn soon; it has one after each command anyway."""
+        if self._out.empty():
+            with contextlib.suppress(queue.Full):
+                self._out.put_nowait(None)
 
     def reconnect(self) -> None:
         """Close the connection, and do not wait before the next one."""

@@ -100,26 +100,32 @@ class SettingsQueue:
 
     def __init__(self) -> None:
         self._known: set[DeviceId] = set()
-        self._wanted: list[DeviceId] = []
+        self._wanted: dict[DeviceId, None] = {}
         self._asked: dict[int, DeviceId] = {}
+        self._awaited: set[DeviceId] = set()
 
     def want(self, device: DeviceId) -> None:
         """The device is online and can be asked."""
-        if device not in self._known and device not in (*self._wanted, *self._asked.values()):
-            self._wanted.append(device)
+        if device not in self._known and device not in self._awaited:
+            self._wanted[device] = None
 
     def next(self) -> list[DeviceId]:
         """The devices to ask now; each is to be told by `asked`."""
-        wanted, self._wanted = self._wanted, []
+        wanted, self._wanted = list(self._wanted), {}
         return wanted
 
     def asked(self, request: int, device: DeviceId) -> None:
         """The question is on its way."""
         self._asked[request] = device
+        self._awaited.add(device)
 
     def answered(self, request: Json) -> bool:
         """Whether this number, as it came, is of a question about settings."""
-        return isinstance(request, int) and self._asked.pop(request, None) is not None
+        device = self._asked.pop(request, None) if isinstance(request, int) else None
+        if device is None:
+            return False
+        self._awaited.discard(device)
+        return True
 
     def came(self, device: DeviceId) -> None:
         """The device's settings are known."""
@@ -129,8 +135,9 @@ class SettingsQueue:
         """The connection is gone; nobody will answer."""
         self._wanted.clear()
         self._asked.clear()
+        self._awaited.clear()
 
     def remove(self, device: DeviceId) -> None:
-        """A device that is served no more."""
+        """A device that is served no more; an answer that is on its way is still known."""
         self._known.discard(device)
-        self._wanted = [other for other in self._wanted if other != device]
+        self._wanted.pop(device, None)

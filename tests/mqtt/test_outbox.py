@@ -74,13 +74,22 @@ def test_old_events_are_dropped_and_counted() -> None:
     assert outbox.dropped_events == 1
 
 
-def test_states_and_events_take_turns() -> None:
+def test_what_was_put_first_goes_first_and_a_state_before_the_event_about_it() -> None:
     outbox = Outbox()
-    outbox.put_all([event(number) for number in range(3)])
-    outbox.put_all([publish(str(number), "x") for number in range(3)])
-    lanes = [outbox.take(1)[0].lane for _ in range(6)]
-    assert sorted(lane.value for lane in lanes[:2]) == ["event", "state"]
-    assert sorted(lane.value for lane in lanes[2:4]) == ["event", "state"]
+    accepted, confirmed = event("accepted"), event("confirmed")
+    outbox.put(accepted)
+    outbox.put_all([confirmed, publish("relay", "ON")])
+    outbox.put(publish("other", "1"))
+    taken = [outbox.take(1)[0] for _ in range(4)]
+    assert taken == [accepted, publish("relay", "ON"), confirmed, publish("other", "1")]
+
+
+def test_a_topic_that_changes_all_the_time_does_not_lose_its_turn() -> None:
+    outbox = Outbox()
+    outbox.put(publish("busy", "1"))
+    outbox.put(event("one"))
+    outbox.put(publish("busy", "2"))
+    assert outbox.take(2) == [publish("busy", "2"), event("one")]
 
 
 def test_what_is_given_back_never_replaces_something_newer() -> None:
