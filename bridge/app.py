@@ -54,7 +54,7 @@ STOP_LIMIT = 9.0
 STUCK = 30.0
 """An engine that makes no round for this long (s) is stuck, and the process ends."""
 
-_LOOK = 0.5
+_LOOK = 0.2
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +66,8 @@ class _Fate:
     ending: threading.Event = field(default_factory=threading.Event)
     crashed: list[str] = field(default_factory=list)
     other_bridge: str | None = None
+    asked: bool = False
+    """Somebody wants it to stop."""
 
     def on_crash(self, thread: str, _: BaseException) -> None:
         """A dead thread ends the process: it must never be half alive."""
@@ -200,7 +202,7 @@ class Bridge:
         """Wait for the end, at most `seconds`, and see that the engine goes round meanwhile."""
         end = None if seconds is None else time.monotonic() + seconds
         beats, moved_at = -1, time.monotonic()
-        while not self._fate.ending.wait(_LOOK):
+        while not self._fate.asked and not self._fate.ending.wait(_LOOK):
             now = time.monotonic()
             if end is not None and now >= end:
                 return
@@ -215,8 +217,8 @@ class Bridge:
                 return
 
     def request_stop(self) -> None:
-        """Have `run` or `wait` return soon; fit for a signal handler."""
-        self._fate.ending.set()
+        """Have `run` or `wait` return soon; fit for a signal handler, so it takes no lock."""
+        self._fate.asked = True
 
     def stop(self) -> int:
         """Stop every part within 9 s; gives the exit code. Safe to call twice."""

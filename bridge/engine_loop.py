@@ -27,7 +27,7 @@ FIRST_VITALS = 5.0
 _FLUSH_AFTER = 64
 """Events after which what they gave is passed on, however many more wait."""
 
-_MOST_OVERLOADED = 256
+_MOST_OVERLOADED = 10_000
 
 _log = logging.getLogger(__name__)
 

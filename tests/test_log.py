@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bridge.log import ForwardWarnings, Redactor, configure, register_secret
 
-CANARY = "canary+Geheim/ß 'q\" 42"
+CANARY = "canary+Geheim/ß 'q\" pq"
 TOKEN = "canary-access-token-0001"
 JWT = "eyJhbGciOiJFUzM4NCJ9.eyJpdGciOiJJVEdfRVhBTVBMRSJ9.c2lnbmF0dXJl-_x"
 LIBRARIES = ("websocket", "websockets", "waitress", "werkzeug", "paho")
@@ -180,7 +180,7 @@ def test_a_secret_is_found_in_every_spelling(out: io.StringIO, spelled: str) -> 
     log.info("in the message " + spelled)  # noqa: G003 - the message itself is what is tested
     log.info("in an argument %s", spelled)
     assert "canary" not in out.getvalue()
-    assert "42" not in out.getvalue().replace("T", "").split(": ")[1]
+    assert "pq" not in out.getvalue().split(": ")[1]
 
 
 def test_an_argument_that_only_its_repr_gives_away(out: io.StringIO) -> None:

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from bridge.cli.options import positive
-from bridge.cli.run import stop_on_signals
+from bridge.cli.run import StopSignals
 
 
 def register(commands: Any) -> None:
@@ -29,7 +29,7 @@ def execute(options: argparse.Namespace) -> int:
     wanted = demo.Wanted(
         options.hosts, options.devices, options.rate, options.seconds, options.mqtt
     )
-    return demo.run(wanted, lambda line: print(line, flush=True), stop_on_signals)  # noqa: T201 - the command's output
+    return demo.run(wanted, lambda line: print(line, flush=True), StopSignals().stop)  # noqa: T201 - the command's output
 
 
 def _count(text: str) -> int:

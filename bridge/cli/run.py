@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import threading
 from types import FrameType
 from typing import Any
 
@@ -23,22 +22,35 @@ def register(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; a second signal ends the process at once."""
+    signals = StopSignals()
     config = load_config(options)
     log.configure(config.log.level, config.log.format, config.secrets())
     bridge = Bridge(config)
-    stop_on_signals(bridge)
+    signals.stop(bridge)
     return bridge.run()
 
 
-def stop_on_signals(bridge: Bridge) -> None:
-    """Stop cleanly on SIGTERM and SIGINT, and at once when asked a second time."""
-    asked = threading.Event()
+class StopSignals:
+    """SIGTERM and SIGINT: the first one stops cleanly, another one at once.
 
-    def stop(number: int, _: FrameType | None) -> None:
-        if asked.is_set():
+    Made first of all, so that a signal during the start is not lost.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._bridge: Bridge | None = None
+        signal.signal(signal.SIGTERM, self._receive)
+        signal.signal(signal.SIGINT, self._receive)
+
+    def stop(self, bridge: Bridge) -> None:
+        """Have signals stop this bridge; at once if there was one already."""
+        self._bridge = bridge
+        if self._asked:
+            bridge.request_stop()
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        if self._asked:
             os._exit(128 + number)
-        asked.set()
-        bridge.request_stop()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+        self._asked = True
+        if self._bridge is not None:
+            self._bridge.request_stop()

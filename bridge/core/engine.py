@@ -162,7 +162,7 @@ class Engine:
             return self._dispatch.timed_out(key, now)
         match key:
             case ListDue():
-                return self._presence.device_list()
+                return [*self._presence.device_list(), *self._connections.documents()]
             case GraceOver(link):
                 return self._connections.grace_over(link, now)
             case ThrottleOver(device, channel):

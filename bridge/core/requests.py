@@ -93,11 +93,11 @@ class Requests:
         try:
             if message.stored:
                 raise _RefusedError("a retained request is never run; clear the topic")
+            request = _Request(name, _data(message.payload), message)
             handler = self._names.get(name)
             if handler is None:
                 known = ", ".join(sorted(self._names))
                 raise _RefusedError(f"no such request; there are {known}")
-            request = _Request(name, _data(message.payload), message)
             return handler(request, now)
         except _RefusedError as error:
             return self._answer(request, {}, str(error))
@@ -131,10 +131,14 @@ class Requests:
         if request is None:
             return []
         if not event.complete:
-            return self._answer(request, {}, "the scan was cut short; nothing was cleared")
+            return self._answer(
+                request,
+                {},
+                "the scan was not finished, perhaps another one is under way; nothing was cleared",
+            )
         leftovers = self._retained.sort_out(topic for topic, _ in event.topics)
         listed = leftovers.all_topics()
-        dry_run = request.data.get("dry_run") is True
+        dry_run = bool(request.data.get("dry_run"))
         data: Data = {
             "dry_run": dry_run,
             "devices": sorted(leftovers.topics),
@@ -212,6 +216,8 @@ class Requests:
         return self._answer(request, {"url": url})
 
     def _clean(self, request: _Request, _: Now) -> list[Effect]:
+        if not isinstance(request.data.get("dry_run", False), bool):
+            raise _RefusedError("dry_run: must be true or false")
         if len(self._scans) >= 4:
             raise _RefusedError("a scan is under way")
         self._last_scan += 1

@@ -12,6 +12,7 @@ from bridge.core.model import (
     BrokerUp,
     DeviceId,
     Effect,
+    LinkId,
     Log,
     Now,
     Publish,
@@ -40,10 +41,12 @@ class Leftovers:
     topics: dict[str, list[str]] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
     commands: list[str] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)
+    """Documents of connections that are no more."""
 
     def all_topics(self) -> list[str]:
         """Every leftover topic, sorted."""
-        return sorted(topic for group in self.topics.values() for topic in group)
+        return sorted([*self.hosts, *(topic for group in self.topics.values() for topic in group)])
 
 
 class Retained:
@@ -73,8 +76,10 @@ class Retained:
         """The scan at the start is done."""
         leftovers = self.sort_out(topic for topic, _ in event.topics)
         effects = self._report_commands(leftovers.commands, now)
-        if not event.complete or not leftovers.topics:
+        if not event.complete:
             return effects
+        if not leftovers.topics:
+            return [*effects, *self.clear(leftovers)]
         unknown = len(leftovers.topics)
         if unknown > 1 and unknown > LARGEST_SHARE * len(leftovers.devices):
             text = (
@@ -103,6 +108,10 @@ class Retained:
                 leftovers.commands.append(topic)
                 continue
             root, _, rest = topic.removeprefix(prefix).partition("/")
+            if topic.startswith(f"{prefix}bridge/hosts/"):
+                if LinkId(rest.removeprefix("hosts/")) not in self._registry.links:
+                    leftovers.hosts.append(topic)
+                continue
             if not topic.startswith(prefix) or not _ID.fullmatch(root) or not _is_ours(rest):
                 continue
             leftovers.devices.add(root)

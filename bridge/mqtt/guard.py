@@ -16,7 +16,7 @@ from bridge.core.model import Publish
 
 _log = logging.getLogger(__name__)
 
-PAYLOAD_LIMIT = 256 * 1024
+PAYLOAD_LIMIT = 16 * 1024 * 1024
 """Bytes of the largest payload that is published."""
 
 TEXT_LIMIT = 65_535

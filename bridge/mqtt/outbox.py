@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from bridge.core.model import Lane, Publish
 
-EVENT_LIMIT = 1_000
+EVENT_LIMIT = 10_000
 """Events that wait at most; the oldest is dropped first."""
 
 EVENT_AGE = 30.0
@@ -25,7 +25,7 @@ def _nothing() -> None:
 
 
 class Outbox:
-    """Bounded by the number of topics plus 1,000 events; see `Lane` for how each kind waits.
+    """Bounded by the number of topics plus 10,000 events; see `Lane` for how each kind waits.
 
     `on_ready` is called by a producer, outside the lock, when something came after `take` had
     found too little; it must be quick and must not raise.

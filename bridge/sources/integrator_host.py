@@ -210,6 +210,8 @@ class IntegratorHost:
 
     def _granted(self, answer: ActionAnswered) -> str:
         device = answer.device
+        with self._lock:
+            self._verification.good(device)
         self._shared.hops.pop(device, None)
         access = Access.CONTROL if answer.control else Access.READ
         self._sink(AccessReported(self.link, device, access, answer.code))
@@ -246,6 +248,8 @@ class IntegratorHost:
     def _refused(self, answer: ActionAnswered) -> str:
         text = f"the cloud answers {answer.result!r} to DeviceVerify"
         self._sink(BadInput(self.link, "verify_refused", text, answer.device))
+        with self._lock:
+            self._verification.retry(answer.device, time.monotonic())
         return "failed"
 
     def _postpone(self, device: DeviceId) -> None:

@@ -17,6 +17,10 @@ ASK_AGAIN = 6 * 3600.0
 """When a device that is not served here (any more) is asked about again (s)."""
 
 
+RETRY_FIRST, RETRY_LONGEST = 15.0, 600.0
+"""When a question that was not answered is asked again (s), doubling."""
+
+
 class Verification:
     """The questions of one connection. Times are monotonic s.
 
@@ -30,6 +34,7 @@ class Verification:
         self._queue: deque[DeviceId] = deque()
         self._asked: dict[DeviceId, float] = {}
         self._later: dict[DeviceId, float] = {}
+        self._failures: dict[DeviceId, int] = {}
 
     def add(self, device: DeviceId) -> None:
         """A device that this connection serves from now on."""
@@ -41,6 +46,7 @@ class Verification:
         self.devices.discard(device)
         self._asked.pop(device, None)
         self._later.pop(device, None)
+        self._failures.pop(device, None)
 
     def ask(self, device: DeviceId) -> bool:
         """Ask soon, unless that is about to happen anyway; False if there is nobody to ask."""
@@ -54,6 +60,7 @@ class Verification:
         """The connection is open: ask about everything."""
         self._open = True
         self._later.clear()
+        self._failures.clear()
         self._asked.clear()
         self._queue = deque(sorted(self.devices))
 
@@ -68,6 +75,17 @@ class Verification:
     def answered(self, device: DeviceId) -> bool:
         """An answer came; tells whether it was waited for."""
         return self._asked.pop(device, None) is not None
+
+    def good(self, device: DeviceId) -> None:
+        """The answer was a useful one."""
+        self._failures.pop(device, None)
+
+    def retry(self, device: DeviceId, now: float) -> None:
+        """Ask again before long: there was no answer, or none of use."""
+        if device in self.devices:
+            failures = self._failures.get(device, 0)
+            self._failures[device] = failures + 1
+            self._later[device] = now + min(RETRY_FIRST * 2 ** min(failures, 10), RETRY_LONGEST)
 
     def postpone(self, device: DeviceId, now: float) -> None:
         """Ask again, much later, about a device that is not served here."""
@@ -92,6 +110,7 @@ class Verification:
         late = [device for device, limit in self._asked.items() if limit <= now]
         for device in late:
             del self._asked[device]
+            self.retry(device, now)
         return late
 
 

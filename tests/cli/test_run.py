@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge.app import Bridge
-from bridge.cli.run import stop_on_signals
+from bridge.cli.run import StopSignals
 from bridge.simulator.broker import Broker
 from bridge.store import Store
 from tests.brokers import Peer, wait_until
@@ -140,8 +140,11 @@ def test_a_second_signal_ends_it_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     ended: list[int] = []
     monkeypatch.setattr(os, "_exit", ended.append)
     deaf = Deaf()
-    stop_on_signals(deaf)
+    signals = StopSignals()
     signal.raise_signal(signal.SIGTERM)
+    assert (deaf.asked, ended) == (0, [])
+    # It came while the bridge was being made, and is not lost.
+    signals.stop(deaf)
     assert (deaf.asked, ended) == (1, [])
     signal.raise_signal(signal.SIGINT)
     assert ended == [130]

@@ -22,6 +22,7 @@ from bridge.core.model import (
 from bridge.core.retained import AT_START
 from tests.core import payloads
 from tests.core.dialogue import (
+    HOST,
     OTHER,
     OTHER_HOST,
     ROOT,
@@ -77,9 +78,10 @@ def test_what_belongs_to_no_device_is_cleared(dialogue: Dialogue) -> None:
     left = [
         *(f"{LEFT}/availability", f"{LEFT}/info", f"{LEFT}/state", f"{LEFT}/update"),
         *(f"{LEFT}/relay/0", f"{LEFT}/relay/0/power", f"{LEFT}/UV/3"),
+        "shelly/bridge/hosts/x",
     ]
     others = [
-        *("shelly/bridge/info", "shelly/bridge/hosts/x", "shelly/kitchen/relay/0"),
+        *("shelly/bridge/info", f"shelly/bridge/hosts/{HOST}", "shelly/kitchen/relay/0"),
         *(f"{LEFT}/relay", f"{LEFT}/relay/x", f"{LEFT}/something", f"{LEFT}/a/b/c/d"),
         *(f"{ROOT}/relay/0", "other/topic", f"{LEFT}"),
     ]
