@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo run test lint bench
+.PHONY: demo run test lint bench ha-check
 
 demo: .venv/.ready
 	@exec $(BIN)/shelly-bridge demo
@@ -25,6 +25,10 @@ lint: .venv/.ready-dev
 
 bench: .venv/.ready-dev
 	$(BIN)/python -m benchmarks
+
+# Home Assistant's own validation of discovery messages; so far only the check of the checker.
+ha-check: .venv/.ready-dev
+	$(BIN)/python -m tests.homeassistant.ha_check --self-test
 
 .venv/.ready: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

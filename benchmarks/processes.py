@@ -1,0 +1,85 @@
+"""The processes under test: started on one CPU of their own, watched through /proc."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+_STOP_LIMIT = 12.0
+
+
+def split_cpus() -> tuple[int, int | None]:
+    """The CPU for the process under test, and the one for everybody else if there is another."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[0], (allowed[1] if len(allowed) > 1 else None)
+
+
+class Child:
+    """A module of this package in a process of its own, held to one CPU; a context manager."""
+
+    def __init__(self, module: str, cpu: int, arguments: Sequence[str]) -> None:
+        """`module` is a name in `benchmarks`; its first argument is the CPU."""
+        command = [sys.executable, "-m", f"benchmarks.{module}", str(cpu), *arguments]
+        self._process = subprocess.Popen(command, cwd=Path(__file__).parent.parent)
+        self.name = module
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def check(self) -> None:
+        """Raises `RuntimeError` when it has ended by itself."""
+        if self._process.poll() is not None:
+            raise RuntimeError(f"{self.name} ended with exit code {self._process.returncode}")
+
+    def stop(self) -> None:
+        """End it as systemd would; safe twice."""
+        if self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(_STOP_LIMIT)
+
+    def cpu(self) -> float:
+        """CPU time used so far (s), in steps of 10 ms."""
+        text = self._proc("stat")
+        fields = text[text.rindex(")") + 2 :].split()
+        return (int(fields[11]) + int(fields[12])) * _TICK
+
+    def memory(self) -> float:
+        """Resident memory now (MB)."""
+        return self._status("VmRSS")
+
+    def peak_memory(self) -> float:
+        """The most resident memory since `forget_peak`, or ever (MB)."""
+        return self._status("VmHWM")
+
+    def forget_peak(self) -> None:
+        """Look for the peak anew from now on."""
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
+
+    def _status(self, key: str) -> float:
+        for line in self._proc("status").splitlines():
+            if line.startswith(f"{key}:"):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError(f"{self.name} has no {key}")
+
+    def _proc(self, name: str) -> str:
+        return Path(f"/proc/{self._process.pid}/{name}").read_text()
