@@ -10,7 +10,7 @@ import pytest
 
 from bridge.core.model import Lane, Publish
 from bridge.mqtt.connection import NO_ANSWER
-from bridge.mqtt.guard import STRIKES
+from bridge.mqtt.guard import PAYLOAD_LIMIT, STRIKES
 from bridge.mqtt.publisher import Pace
 from bridge.simulator.broker import Broker
 from tests.brokers import free_port, wait_until
@@ -211,7 +211,7 @@ def test_poison_is_kept_from_the_broker(
         for topic in ("a\0b", "a/+/b", "#", "", "a" * 70_000, "a\ud800"):
             rig.outbox.put(Publish(topic, "x"))
             rig.outbox.put(Publish(topic, "x"))
-        rig.outbox.put(Publish("big", "x" * (256 * 1024 + 1)))
+        rig.outbox.put(Publish("big", "x" * (PAYLOAD_LIMIT + 1)))
         rig.outbox.put(Publish("surrogate", "\ud800"))
         rig.outbox.put(state(1, "fine"))
         wait_until(lambda: RELAY in broker.retained)

@@ -151,7 +151,8 @@ def test_stop_with_a_frozen_broker(mosquitto: MosquittoProcess) -> None:
 
 @BOTH
 def test_a_scan_of_many_topics(mosquitto: MosquittoProcess, protocol: str) -> None:
-    topics = 3_000
+    # Mosquitto drops what it queues beyond 1,000 for a subscriber that is slow for a moment.
+    topics = 900
     with Rig(mosquitto.port, protocol=protocol) as rig:
         rig.wait_up()
         rig.outbox.put_all([state(number, "x") for number in range(topics)])
