@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from bridge.core.model import Json
 
+_WHOLE = frozenset({"available_updates"})
+"""Objects that are always told whole: what is no longer in them is no longer so."""
+
 
 def merged(known: Json, part: Json) -> Json:
     """`part` laid over `known`; the very same object as `known` if that changes nothing."""
@@ -30,7 +33,7 @@ def _overlay(known: dict[str, Json], part: dict[str, Json]) -> dict[str, Json]:
         old = known.get(key, _MISSING)
         if old == value and type(old) is type(value):
             continue
-        new = merged(old, value)
+        new = value if key in _WHOLE else merged(old, value)
         if new is not old:
             if result is known:
                 result = known.copy()

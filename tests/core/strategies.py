@@ -36,6 +36,8 @@ OBJECTS: st.SearchStrategy[dict[str, Json]] = st.dictionaries(
 
 _TYPES = (
     *("switch", "light", "rgb", "rgbw", "rgbcct", "cct", "cover", "input", "v_eve"),
+    *("emdata", "pm1", "devicepower", "thermostat", "blutrv", "cury", "boolean", "number", "text"),
+    *("enum", "button", "bthomesensor", "bthomedevice", "presencezone", "window", "motion"),
     *("temperature", "relay", "roller", "raw", "set", "get", "rpc", "state", "info", "em", "UV"),
 )
 COMPONENTS: st.SearchStrategy[str] = st.one_of(
@@ -44,6 +46,7 @@ COMPONENTS: st.SearchStrategy[str] = st.one_of(
         [
             *_TYPES,
             *("relays", "lights", "rollers", "meters", "emeters", "inputs", "ext_temperature"),
+            *("tmp", "sensor", "accel", "bat", "charger", "flood", "thermostats", "total_power"),
             *("sys", "bridge", "serial", "ts", "_dev_info", "availability"),
             *("a/b:0", "+:0", "#", "$SYS", "switch:00", "switch:-1", "switch:9999999", "a:b:c"),
             *("\x00", "../x:0", "x" * 80, "temp erature:0", "é:0", "homeassistant/switch:0"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from bridge.core.learned import LONGEST_NAME, Learned, clean, firmware_in, learn
+from bridge.core import jsontext
+from bridge.core.learned import LONGEST_NAME, MOST_OPTIONS, Learned, clean, firmware_in, learn
 from bridge.core.model import Json
 from tests.core.strategies import JSON, OBJECTS
 
@@ -42,6 +43,161 @@ def test_a_name_of_the_device_info_and_a_firmware_id_will_do() -> None:
     assert learn({"sys": {"device": {"fw_id": "x1"}}}).firmware == "x1"
 
 
+def test_a_button_and_a_switch() -> None:
+    settings: dict[str, Json] = {
+        "input:0": {"id": 0, "type": "button", "name": "Bell"},
+        "input:1": {"id": 1, "type": "lever"},
+    }
+    assert learn(settings).facts == {"input:0": {"type": "button"}}
+
+
+def virtual(**members: Json) -> dict[str, Json]:
+    """The settings of a virtual component, with much that nobody needs."""
+    ui = {"view": "slider", "unit": "°C", "step": 0.5, "icon": "", **members.pop("ui", {})}
+    return {
+        "id": 200,
+        "name": "Target",
+        "meta": {"ui": ui, "cloud": ["log"]},
+        "access": "crw",
+        "owner": "service:0",
+        "attrs": {"owner": "service:0", "role": "target_temperature"},
+        "persisted": False,
+        "default_value": 5,
+        **members,
+    }
+
+
+def test_the_range_of_a_number() -> None:
+    learned = learn({"number:202": virtual(min=15, max=40)})
+    assert learned.channels == {"number:202": "Target"}
+    assert learned.facts == {
+        "number:202": {
+            "min": 15,
+            "max": 40,
+            "step": 0.5,
+            "unit": "°C",
+            "view": "slider",
+            "access": "crw",
+            "role": "target_temperature",
+        }
+    }
+
+
+def test_the_options_of_a_choice_and_what_they_are_called() -> None:
+    titles = {"a": "First", "b": None, "c": " "}
+    (facts,) = learn(
+        {"enum:200": virtual(options=["a", "b", " c ", "a", 5, ""], ui={"titles": titles})}
+    ).facts.values()
+    assert facts["options"] == ["a", "b", " c "]
+    assert facts["titles"] == {"a": "First"}
+
+
+@pytest.mark.parametrize(
+    ("titles", "learned"),
+    [
+        (["Disabled", "Enabled"], ["Disabled", "Enabled"]),
+        (["", ""], None),
+        (["Off"], None),
+        ([None, "On"], None),
+        ("On", None),
+    ],
+)
+def test_what_the_states_of_a_boolean_are_called(titles: Json, learned: Json) -> None:
+    (facts,) = learn({"boolean:200": virtual(ui={"titles": titles})}).facts.values()
+    assert facts.get("titles") == learned
+
+
+def test_the_length_of_a_text_and_the_access_to_a_button() -> None:
+    learned = learn({"text:200": {"max_len": 255}, "button:200": {"access": "*"}})
+    assert learned.facts == {"text:200": {"max_len": 255}, "button:200": {"access": "*"}}
+
+
+@pytest.mark.parametrize("component", ["cct:0", "rgbcct:1"])
+def test_the_range_of_a_colour_temperature(component: str) -> None:
+    assert learn({component: {"ct_range": [2700, 6500]}}).facts == {
+        component: {"ct_min": 2700, "ct_max": 6500}
+    }
+
+
+@pytest.mark.parametrize("ends", [None, [], [2700], [6500, 2700], [0, 5], ["a", "b"], [1, None]])
+def test_a_range_that_is_none_is_not_learned(ends: Json) -> None:
+    assert learn({"cct:0": {"ct_range": ends}}).facts == {}
+
+
+def test_a_sensor_belongs_to_the_device_with_its_address() -> None:
+    settings: dict[str, Json] = {
+        "bthomesensor:201": {"addr": "11:22:33:44:55:66", "obj_id": 69, "idx": 1},
+        "bthomesensor:202": {"addr": "11:22:33:44:55:67", "obj_id": 46, "idx": 0},
+        "bthomedevice:200": {
+            "addr": "11:22:33:44:55:66",
+            "name": "Cellar",
+            "key": "5e4c",
+            "attrs": {"model_id": 8, "flags": 1},
+        },
+        "bthomedevice:201": {"addr": None, "name": "Nobody"},
+    }
+    learned = learn(settings)
+    assert learned.facts == {
+        "bthomesensor:201": {"obj_id": 69, "idx": 1, "device": "Cellar", "model_id": 8},
+        "bthomesensor:202": {"obj_id": 46, "idx": 0},
+    }
+    assert "11:22" not in repr(learned)
+    assert "5e4c" not in repr(learned)
+
+
+def test_nothing_secret_is_learned() -> None:
+    canary = "canary-7f3a"
+    secrets = dict.fromkeys(("key", "pass", "ssid", "addr", "user", "server", "owner"), canary)
+    settings = {
+        f"{component}:200": {**virtual(**secrets, min=1), "attrs": secrets}
+        for component in ("input", "number", "enum", "boolean", "text", "button", "cct", "wifi")
+    }
+    assert canary not in repr(learn(settings))
+    assert canary not in repr(learn({"wifi": secrets, "bthomedevice:200": secrets}))
+
+
+def test_what_is_learned_has_bounds() -> None:
+    endless = "x" * 1_000
+    (facts,) = learn(
+        {
+            "enum:200": virtual(
+                options=[endless, *(f"option {number}" for number in range(1_000))],
+                ui={
+                    "unit": endless,
+                    "step": 0,
+                    "titles": {f"option {number}": endless for number in range(1_000)},
+                },
+                min=1e300,
+                max="5",
+            )
+        }
+    ).facts.values()
+    assert len(facts["options"]) == MOST_OPTIONS - 1
+    assert len(facts["titles"]) == MOST_OPTIONS
+    assert {len(title) for title in facts["titles"].values()} == {LONGEST_NAME}
+    assert len(facts["unit"]) == LONGEST_NAME
+    assert not {"min", "max", "step"} & facts.keys()
+
+
+@pytest.mark.parametrize(
+    ("mode", "period"),
+    [
+        ({"period": 6, "unit": "h"}, 21_600.0),
+        ({"period": 5, "unit": "m"}, 300.0),
+        ({"period": 12}, None),
+        ({"period": 0, "unit": "h"}, None),
+        ({"period": -1, "unit": "h"}, None),
+        ({"period": 10_000, "unit": "h"}, None),
+        ({"period": "6", "unit": "h"}, None),
+        ({"period": 6, "unit": ["h"]}, None),
+        (True, None),
+        (None, None),
+    ],
+)
+def test_how_long_a_gen1_device_sleeps(mode: Json, period: float | None) -> None:
+    assert learn({"sleep_mode": mode}).wake_period == period
+
+
 @given(OBJECTS)
 def test_any_settings_can_be_read(settings: dict[str, Json]) -> None:
     learn(settings)
@@ -50,12 +206,19 @@ def test_any_settings_can_be_read(settings: dict[str, Json]) -> None:
 @given(JSON, JSON, JSON)
 def test_members_of_any_type_are_survived(one: Json, two: Json, three: Json) -> None:
     learn({"sys": one, "device": two, "DeviceInfo": three, "relays": one, "switch:0": two})
+    for component in ("input", "number", "enum", "boolean", "bthomesensor", "bthomedevice", "cct"):
+        settings = {f"{component}:0": one, "bthomedevice:1": {"addr": two, "attrs": three}}
+        jsontext.dump(dict(learn(settings).facts))
+        members = {"type": one, "min": one, "options": two, "meta": {"ui": {"titles": three}}}
+        settings = {f"{component}:0": {**members, "addr": one, "obj_id": two, "ct_range": three}}
+        jsontext.dump(dict(learn(settings).facts))
     firmware_in({"update": one, "getinfo": two})
 
 
 def test_the_firmware_that_a_status_mentions() -> None:
     assert firmware_in({"update": {"old_version": "v1.14.0"}}) == "v1.14.0"
     assert firmware_in({"getinfo": {"fw_info": {"device": "x", "fw": "v1.13.0"}}}) == "v1.13.0"
+    assert firmware_in({"fw_info": {"device": "x", "fw": "v2.2.4"}}) == "v2.2.4"
     assert firmware_in({"switch:0": {}}) is None
 
 

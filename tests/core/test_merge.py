@@ -92,3 +92,11 @@ def _same_form(*values: Json) -> bool:
         if isinstance(members[0], dict) and not _same_form(*members):
             return False
     return True
+
+
+def test_what_is_offered_is_always_told_whole() -> None:
+    known = {"uptime": 1, "available_updates": {"stable": {"version": "1.7.1"}}}
+    assert merged(known, {"available_updates": []})["available_updates"] == []
+    beta = {"beta": {"version": "1.8.0-beta1"}}
+    assert merged(known, {"available_updates": beta})["available_updates"] == beta
+    assert merged(known, {"uptime": 2})["available_updates"] == known["available_updates"]

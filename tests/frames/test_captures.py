@@ -6,6 +6,7 @@ The captures are other people's and not part of the project; the folder lies bes
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,15 @@ from typing import Any
 
 import pytest
 
+from bridge.core.kinds.all import BY_NAME
+from bridge.core.kinds.catalog import layout
+from bridge.core.kinds.input import TYPES
+from bridge.core.kinds.light import COLOR_MODES
 from bridge.core.kinds.roller import STATES
+from bridge.core.learned import learn
 from bridge.simulator.devices.base import Device
 from tests.conftest import SHARED_FIXTURES
+from tests.frames.captures import Capture, captures
 from tests.system.rig import Rig
 
 pytestmark = pytest.mark.shared_fixtures
@@ -23,34 +30,37 @@ pytestmark = pytest.mark.shared_fixtures
 CLOUDS_OWN = {"id", "code", "ts", "serial", "getinfo"}
 """Members of a status that are no components."""
 
+ON_OFF = {"relay", "light", "input", "boolean", "cb"}
+"""Kinds whose state is `ON` or `OFF`."""
 
-def statuses(payload: Any, kind: str) -> Iterator[dict[str, Any]]:
-    """Every device status in a capture, whatever envelope it came in."""
-    if kind == "notify_full_status" or (
-        isinstance(payload, dict) and payload.get("method") == "NotifyStatus"
-    ):
-        yield payload["params"]
-    elif kind == "event":
-        if payload.get("event") == "Shelly:StatusOnChange":
-            yield payload["status"]
-    elif kind == "status" and isinstance(payload, list):
-        yield from (item["status"] for item in payload if "status" in item)
-    elif kind == "status" and "devices_status" in payload.get("data", {}):
-        yield from payload["data"]["devices_status"].values()
-    elif kind == "status" and "device_status" in payload.get("data", {}):
-        yield payload["data"]["device_status"]
-    elif kind == "status" and "components" not in payload:
-        yield payload
+FLAGS = {
+    *("smoke", "flood", "gas", "open", "motion", "vibration", "presence", "heating", "enabled"),
+    *("window_open", "external_power", "charging", "calibrated", "calibrating", "obstruction"),
+    *("in_range", "connected", "running", "restart_required", "overtemperature"),
+}
+"""Keys that are true or false."""
+
+READINGS = {
+    "apower": "power",
+    "act_power": "power",
+    "total_act_power": "power",
+    "aprt_power": "apparent_power",
+    "tC": "temperature",
+    "rh": "humidity",
+    "lux": "illuminance",
+    "voltage": "voltage",
+    "percent": "battery",
+    "freq": "frequency",
+    "pf": "pf",
+    "current_C": "current_temperature",
+    "target_C": "target_temperature",
+}
+"""Shelly's members with a reading that is published as it is, and our key for it."""
 
 
-def captures() -> list[tuple[str, dict[str, Any]]]:
-    """Name and status of every captured state."""
-    found = []
-    for file in sorted(SHARED_FIXTURES.glob("*/*.json")):
-        capture = json.loads(file.read_text())
-        name = f"{file.parent.name}/{file.stem}"
-        found += [(name, status) for status in statuses(capture["payload"], capture["kind"])]
-    return found
+def told() -> list[Capture]:
+    """The captures that say what a device's state is."""
+    return [capture for capture in captures() if capture.status]
 
 
 def components(status: dict[str, Any]) -> set[str]:
@@ -66,11 +76,14 @@ def check_channel(kind: str, channel: dict[str, Any]) -> None:
     """What the contract says of a channel's JSON."""
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", channel["ts"])
     state = channel.get("state")
-    if kind in ("relay", "light", "input"):
+    if kind in ON_OFF:
         assert state in ("ON", "OFF", None)
     if kind in ("relay", "light"):
         assert isinstance(channel["errors"], list)
         assert state is not None
+    if kind == "input":
+        assert channel["type"] in TYPES
+        assert state is None or channel["type"] == "switch"
     if kind == "roller":
         assert state in STATES
         position = channel["position"]
@@ -79,77 +92,131 @@ def check_channel(kind: str, channel: dict[str, Any]) -> None:
     if kind == "light":
         brightness = channel.get("brightness")
         assert brightness is None or 0 <= brightness <= 100
-        assert channel["color_mode"] in ("onoff", "brightness", "color_temp", "rgb", "rgbw")
+        assert channel["color_mode"] in COLOR_MODES
         assert channel["color_mode"] != "rgbw" or set(channel["color"]) == set("rgbw")
-    if kind in ("relay", "light", "roller", "meter"):
-        energy = channel.get("energy")
-        assert energy is None or round(energy, 3) == energy
+    for key, value in channel.items():
+        check_value(key, value)
+
+
+def check_value(key: str, value: Any) -> None:
+    """What a key says in every kind."""
+    if key in FLAGS:
+        assert value in (True, False, None), key
+    if key.endswith("energy"):
+        assert value is None or round(value, 3) == value, key
+    if key.endswith(("temperature", "dewpoint")):
+        assert value is None or -100 <= value < 999, key
+    if key == "rssi":
+        assert value is None or value < 0
+    assert not isinstance(value, float) or math.isfinite(value), key
 
 
 def test_there_are_captures_of_every_generation() -> None:
-    assert {name.partition("/")[0] for name, _ in captures()} >= {"gen1", "gen2", "gen3", "gen4"}
-    assert len(captures()) > 80
+    found = told()
+    assert {each.name.partition("/")[0] for each in found} >= {
+        *("gen1", "gen2", "gen3", "gen4", "ble")
+    }
+    assert len(found) > 100
+    assert len([each for each in found if "components" in each.name]) > 10
+    assert SHARED_FIXTURES.is_dir()
 
 
-@pytest.mark.timeout(120)
+def test_captures_are_of_many_kinds_and_all_of_them_known() -> None:
+    seen = set()
+    for capture in told():
+        learned = learn(capture.settings or {})
+        channels, refused = layout(capture.status, learned.mode, learned.facts)
+        assert not refused, capture.name
+        seen |= {channel.kind for channel in channels}
+    assert not seen - BY_NAME.keys()
+    assert seen >= {
+        *("relay", "light", "roller", "input", "meter", "temperature", "humidity", "illuminance"),
+        *("voltmeter", "battery", "smoke", "flood", "door", "motion", "tilt", "presence", "cb"),
+        *("thermostat", "boolean", "number", "text", "enum", "button", "group", "object"),
+        *("bthomedevice", "bthomesensor", "reporter", "sys", "wifi", "cloud", "script", "service"),
+    }
+
+
+@pytest.mark.timeout(180)
 def test_every_captured_status_goes_through_the_running_bridge(tmp_path: Path) -> None:
-    found = captures()
+    found = told()
     with Rig(tmp_path) as rig:
         devices = [rig.add("SNSW-001P16EU", online=False) for _ in found]
         rig.start()
-        rig.wait(lambda: len(rig.world.host().counters.verifies) == len(found), 30)
-        for device, (_, status) in zip(devices, found, strict=True):
-            rig.world.emit(None, frame_of(device, status))
-        rig.wait_online(*devices, limit=30)
-        for device, (name, status) in zip(devices, found, strict=True):
-            check_device(rig, device, name, status)
+        rig.wait(lambda: len(rig.world.host().counters.verifies) == len(found), 60)
+        for device, capture in zip(devices, found, strict=True):
+            for frame in frames_of(device, capture):
+                rig.world.emit(None, frame)
+        rig.wait_online(*devices, limit=60)
+        for device, capture in zip(devices, found, strict=True):
+            check_device(rig, device, capture)
         assert rig.bridge.failed_parts() == []
         rig.stop()
         assert rig.exit_code == 0
 
 
-def frame_of(device: Device, status: dict[str, Any]) -> str:
-    event = {"event": "Shelly:StatusOnChange", "deviceId": device.id, "status": status}
-    return json.dumps(event)
+def frames_of(device: Device, capture: Capture) -> Iterator[str]:
+    """The settings, where they are known, and then the state."""
+    if capture.settings is not None:
+        settings = {"event": "Shelly:Settings", "deviceId": device.id, "settings": capture.settings}
+        yield json.dumps(settings)
+    event = {"event": "Shelly:StatusOnChange", "deviceId": device.id, "status": capture.status}
+    yield json.dumps(event)
 
 
-def check_device(rig: Rig, device: Device, name: str, status: dict[str, Any]) -> None:
-    info = rig.json(f"{device.hex_id}/info")
-    published = {}
-    for channel in info["channels"]:
+def check_device(rig: Rig, device: Device, capture: Capture) -> None:
+    learned = learn(capture.settings or {})
+    expected, _ = layout(capture.status, learned.mode, learned.facts)
+    by_component = {channel.component: channel for channel in expected}
+    rig.wait(
+        lambda: {each["component"] for each in channels_of(rig, device)} >= by_component.keys(),
+        what=f"{capture.name}: all channels",
+    )
+    published: dict[str, dict[str, Any]] = {}
+    read: set[str] = set()
+    for channel in channels_of(rig, device):
         topic = channel["topic"].removeprefix("shelly/")
-        rig.wait(lambda topic=topic: rig.json(topic), what=f"{name}: {topic}")  # type: ignore[misc]  # mypy and lambda defaults
+        rig.wait(lambda topic=topic: rig.json(topic), what=f"{capture.name}: {topic}")  # type: ignore[misc]  # mypy and lambda defaults
         published[channel["component"]] = rig.json(topic)
-        check_channel(channel["kind"], published[channel["component"]])
-    text = json.dumps(published)
-    for key in components(status):
-        assert key in published or is_part(key, status[key], published), f"{name}: {key} is lost"
-    for reading in ("apower", "aprt_power", "tC", "rh", "lux", "voltage", "act_power"):
-        values = list(readings(status, reading))
-        for value in values:
-            assert json.dumps(value) in text, f"{name}: {reading} {value} is lost"
+        if channel["component"] in by_component:
+            check_channel(channel["kind"], published[channel["component"]])
+            read.update(by_component[channel["component"]].keys)
+    for key in components(capture.status):
+        assert key in read, f"{capture.name}: {key} is lost"
+    for component, status in capture.status.items():
+        if component.startswith("object:"):
+            assert published[component]["value"] == status["value"]
+        else:
+            for member, value in readings(status):
+                said = said_of(published, READINGS[member])
+                assert value in said, f"{capture.name}: {member} {value} is lost"
 
 
-def is_part(key: str, value: Any, published: dict[str, Any]) -> bool:
-    """Whether a member without a number is published: by array member, or among the scalars."""
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        members = {component.partition(":")[0] for component in published}
-        return key in members or (key == "meters" and bool(members & {"relays", "lights"}))
-    if isinstance(value, dict):
-        return f"{key}:0" in published or any(
-            component.startswith(f"{key}:") for component in published
-        )
-    return key in published.get("sys", {})
+def said_of(published: dict[str, dict[str, Any]], key: str) -> list[Any]:
+    """All values of a key, of the whole or of a phase."""
+    return [
+        value
+        for channel in published.values()
+        for name, value in channel.items()
+        if name == key or re.fullmatch(f"[abc]_{key}", name)
+    ]
 
 
-def readings(value: Any, name: str) -> Iterator[Any]:
-    """Every number with a name, wherever it stands."""
+def channels_of(rig: Rig, device: Device) -> list[dict[str, Any]]:
+    """What `info` lists."""
+    channels: list[dict[str, Any]] = rig.json(f"{device.hex_id}/info")["channels"]
+    return channels
+
+
+def readings(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every number with a known name, wherever it stands."""
     if isinstance(value, dict):
         for key, item in value.items():
-            if key == name and isinstance(item, int | float):
-                yield item
+            name = re.sub(r"^[abc]_", "", key)
+            if name in READINGS and isinstance(item, int | float):
+                yield name, item
             else:
-                yield from readings(item, name)
+                yield from readings(item)
     elif isinstance(value, list):
         for item in value:
-            yield from readings(item, name)
+            yield from readings(item)

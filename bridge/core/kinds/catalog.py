@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from bridge.core import topics
 from bridge.core.commands import Target
-from bridge.core.kinds import input as inputs
-from bridge.core.kinds import light, relay, roller
-from bridge.core.kinds.fields import GENERIC, Values, whole
-from bridge.core.model import (
-    Json,
-)
+from bridge.core.kinds.all import ACTING, BY_KEY, FLAT, FLAT_KEYS, OWNERS, TELLING
+from bridge.core.kinds.fields import PLAIN, WHOLE, Field, described
+from bridge.core.kinds.kind import Facts, Form, Kind, Origin
+from bridge.core.kinds.reading import Reader, Status, member, reader, system_reader
+from bridge.core.kinds.system import GEN1_OBJECTS, SYS, SYSTEM, SYSTEM_KEY
+from bridge.core.model import Json
 
-Status = Mapping[str, Json]
-"""A device's whole status as its generation writes it."""
-
-Reader = Callable[[Status], Values]
+__all__ = ["MOST_CHANNELS", "Channel", "Facts", "layout", "shape"]
 
 MOST_CHANNELS = 256
 """More than any device has; the rest of a longer status is left out."""
-
-SYSTEM = "sys"
-"""Gen2's component for the device itself; the members of a Gen1 device go there as well."""
 
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,63}):(0|[1-9][0-9]{0,5})", re.ASCII)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
@@ -33,14 +28,11 @@ _DIGITS = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
 _FROM_CLOUD = frozenset({"id", "code", "ts", "serial", "getinfo"})
 """What the cloud adds to a status; keys that begin with `_` are its own too."""
 
-_LIGHTS = ("rgb", "rgbw", "rgbcct", "light", "cct")
-"""The order in which light components take the number they ask for."""
-
-_UNKNOWN = len(_LIGHTS)
+_UNKNOWN = 1 + max(origin.rank for _, origin in BY_KEY.values())
 """Kinds that we know take their numbers before all others."""
 
-_COMMANDED = frozenset({"relay", "light", "roller"})
-"""Kinds that take commands; Shelly's own components are called otherwise, except `light:<n>`."""
+_SHARED = 8_192
+"""Channels that all devices share, as most have the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +49,11 @@ class Channel:
     target: Target
     keys: tuple[str, ...]
     read: Reader
+    fields: tuple[Field, ...] = ()
+    """The keys that its kind describes; others are Shelly's own."""
+    facts: Facts = field(default_factory=dict)
+    decisive: tuple[str, ...] = ()
+    """Keys whose values decide what the channel can do, such as `calibrated`."""
 
 
 _Wish = tuple[int, Channel]
@@ -68,19 +65,23 @@ def shape(value: Json) -> object:
     if isinstance(value, list):
         return tuple(isinstance(item, Mapping) for item in value)
     if isinstance(value, Mapping):
-        return frozenset(value) if _is_numbered(value) else bool(value)
+        if _is_numbered(value):
+            return frozenset(value)
+        return bool(value), *(word in value for word in TELLING)
     return None
 
 
-def layout(status: Status, mode: str | None = None) -> tuple[list[Channel], list[str]]:
+def layout(
+    status: Status, mode: str | None = None, facts: Mapping[str, Facts] | None = None
+) -> tuple[list[Channel], list[str]]:
     """The channels of a status, and the keys that cannot be given a topic.
 
-    `mode` is the Gen1 setting (`relay`, `roller`, …) where known. The result depends on the set
-    of components alone, not on the order in which they came.
+    `mode` is the Gen1 setting (`relay`, `roller`, …) where known, `facts` are by component. The
+    result depends on the set of components alone, not on the order in which they came.
     """
     refused: list[str] = []
     wishes = sorted(
-        _wishes(status, mode, refused),
+        _wishes(status, mode, facts or {}, refused),
         key=lambda wish: (wish[0], wish[1].target.component, wish[1].number, wish[1].keys),
     )
     taken: set[tuple[str, int]] = set()
@@ -95,164 +96,189 @@ def layout(status: Status, mode: str | None = None) -> tuple[list[Channel], list
     return channels, refused
 
 
-def _wishes(status: Status, mode: str | None, refused: list[str]) -> Iterator[_Wish]:
-    scalars = []
+def _wishes(
+    status: Status, mode: str | None, facts: Mapping[str, Facts], refused: list[str]
+) -> Iterator[_Wish]:
+    claimed = yield from _flat(status)
+    rest = []
     for key, value in status.items():
-        if key in _FROM_CLOUD or key.startswith("_"):
+        if key in _FROM_CLOUD or key.startswith("_") or key in claimed:
             continue
         match = _KEY.fullmatch(key)
         name = match[1] if match else key
-        if not _NAME.fullmatch(name) or name in topics.RESERVED_KINDS or _poses(name, match):
+        if not _NAME.fullmatch(name) or name in topics.RESERVED_KINDS:
             refused.append(key)
         elif match is not None:
-            yield from _component(key, name, int(match[2]), status)
-        elif isinstance(value, Mapping) and key != SYSTEM:
-            yield from _object(key, value)
+            yield from _component(name, int(match[2]), status, facts, refused)
+        elif key == SYSTEM_KEY or key in GEN1_OBJECTS:
+            rest.append(key)
+        elif isinstance(value, Mapping):
+            yield from _object(key, value, refused)
         elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-            yield from _array(key, value, status, mode)
-        elif value != []:
-            scalars.append(key)
-    names = tuple(sorted(name for name in scalars if status[name] != {}))
+            yield from _array(key, value, status, mode, facts, refused)
+        else:
+            rest.append(key)
+    names = tuple(sorted(name for name in rest if not _is_empty(status[name])))
     if names:
-        yield _UNKNOWN, Channel(SYSTEM, 0, SYSTEM, Target(SYSTEM, 0), names, _system(names))
+        yield _UNKNOWN, _system(names)
 
 
-def _poses(name: str, numbered: re.Match[str] | None) -> bool:
-    """Whether an unknown component bears the name of a kind that commands are sent to."""
-    return name in _COMMANDED and not (name == "light" and numbered)
+def _flat(status: Status) -> Generator[_Wish, None, set[str]]:
+    """What is put together from members of a Gen1 status; gives back those members."""
+    claimed: set[str] = set()
+    if not FLAT_KEYS.isdisjoint(status):
+        for kind, origin in FLAT:
+            if _is_there(origin, status):
+                claimed.update(origin.flat)
+                yield origin.rank, _channel(kind, origin, _number(origin, status))
+    return claimed
 
 
-def _component(key: str, name: str, number: int, status: Status) -> Iterator[_Wish]:
+def _is_empty(value: Json) -> bool:
+    """Whether there is nothing in it; the cloud writes `{}` as `[]`."""
+    return value in ({}, [])
+
+
+def _is_there(origin: Origin, status: Status) -> bool:
+    if origin.having is None:
+        return any(key in status and not _is_empty(status[key]) for key in origin.flat)
+    key, wanted = origin.having
+    value = status.get(key)
+    return isinstance(value, Mapping) and wanted in value
+
+
+def _number(origin: Origin, status: Status) -> int:
+    array = status.get(origin.after)
+    return len(array) if isinstance(array, list) else 0
+
+
+def _component(
+    name: str, number: int, status: Status, facts: Mapping[str, Facts], refused: list[str]
+) -> Iterator[_Wish]:
     """A Gen2+ component with a number, `<type>:<id>`."""
-    value = status[key]
-    if value != [] and not isinstance(value, Mapping):
-        value = {name: value}
-    target = Target(name, number)
-    if name == "v_eve":
-        if f"input:{number}" not in status:
-            press = Target("input", number)
-            yield 0, Channel("input", number, key, press, (key,), lambda _: {"state": None})
-    elif name == "switch":
-        yield 0, Channel("relay", number, key, target, (key,), _gen2(key, relay.read_switch))
-    elif name in _LIGHTS:
-        rank = _LIGHTS.index(name)
-        yield rank, Channel("light", number, key, target, (key,), _gen2(key, light.read_light))
-    elif name == "cover":
-        yield 0, Channel("roller", number, key, target, (key,), _gen2(key, roller.read_cover))
-    elif name == "input":
-        yield 0, Channel("input", number, key, target, (key,), _gen2(key, inputs.read_input))
-    elif value:
-        yield _UNKNOWN, Channel(name, number, key, target, (key,), _gen2(key, GENERIC.read))
+    value = status[f"{name}:{number}"]
+    found = BY_KEY.get((Form.COMPONENT, name))
+    if found is None:
+        if name in ACTING:
+            refused.append(f"{name}:{number}")
+        elif not _is_empty(value):
+            yield _UNKNOWN, _generic(Form.COMPONENT, name, number)
+        return
+    kind, origin = found
+    if origin.instead_of and f"{origin.instead_of}:{number}" in status:
+        return
+    if any(not _is_empty(status.get(f"{owner}:{number}", {})) for owner in OWNERS.get(name, ())):
+        return
+    if origin.bare or not _is_empty(value):
+        yield origin.rank, _informed(_channel(kind, origin, number), origin, number, facts)
 
 
-def _object(key: str, value: Mapping[str, Json]) -> Iterator[_Wish]:
+def _object(key: str, value: Mapping[str, Json], refused: list[str]) -> Iterator[_Wish]:
     """A component without a number, or Gen1's `{"0": {…}, "1": {…}}`."""
-    if _is_numbered(value):
-        for text in value:
-            number = int(text)
-            component = f"{key}:{number}"
-            target = Target(key, number)
-            read = _nested(key, text)
-            yield _UNKNOWN, Channel(key, number, component, target, (key,), read)
-    elif value:
-        yield _UNKNOWN, Channel(key, 0, key, Target(key, 0), (key,), _gen2(key, whole))
+    form = Form.NUMBERED if _is_numbered(value) else Form.SINGLE
+    found = BY_KEY.get((form, key))
+    if found is None and key in ACTING:
+        refused.append(key)
+        return
+    numbers = [int(text) for text in value] if form is Form.NUMBERED else [0] if value else []
+    for number in numbers:
+        if found is None:
+            yield _UNKNOWN, _generic(form, key, number)
+        else:
+            yield found[1].rank, _channel(*found, number)
 
 
-def _array(key: str, value: list[Json], status: Status, mode: str | None) -> Iterator[_Wish]:
+def _array(
+    key: str,
+    value: list[Json],
+    status: Status,
+    mode: str | None,
+    facts: Mapping[str, Facts],
+    refused: list[str],
+) -> Iterator[_Wish]:
     """A Gen1 array: one channel a member."""
     rolling = bool(status.get("rollers")) and mode != "relay"
-    if key == "relays" and rolling:
-        # In roller mode the relays are the motor's two directions and mean nothing.
+    # In roller mode the relays are the motor's two directions and mean nothing.
+    if key == ("relays" if rolling else "rollers"):
         return
-    if key == "rollers" and not rolling:
+    found = BY_KEY.get((Form.ARRAY, key))
+    if found is None and key in ACTING:
+        refused.append(key)
         return
-    metered = [name for name in ("rollers", "relays", "lights") if status.get(name)]
+    owners = OWNERS.get(key, ())
     for number, item in enumerate(value):
         if not isinstance(item, Mapping):
             continue
-        if key == "meters" and not rolling and _has_owner(status, metered, number):
+        if rolling and "rollers" in owners:
             continue
-        kind, keys, read = _gen1(key, number)
-        target = Target(key, number)
-        rank = 0 if kind != key else _UNKNOWN
-        yield rank, Channel(kind, number, f"{key}:{number}", target, keys, read)
+        if any(member(status, owner, number) is not None for owner in owners if owner != "rollers"):
+            continue
+        if found is None:
+            yield _UNKNOWN, _generic(Form.ARRAY, key, number)
+        else:
+            yield found[1].rank, _informed(_channel(*found, number), found[1], number, facts)
 
 
-def _has_owner(status: Status, metered: list[str], number: int) -> bool:
-    return any(_member(status, name, number) is not None for name in metered)
-
-
-def _gen1(key: str, number: int) -> tuple[str, tuple[str, ...], Reader]:
-    """Kind, members read and reader of one member of a Gen1 array."""
-
-    def item(status: Status) -> Mapping[str, Json]:
-        return _member(status, key, number) or {}
-
-    def meter(status: Status) -> Mapping[str, Json] | None:
-        return _member(status, "meters", number)
-
-    match key:
-        case "relays":
-            return (
-                "relay",
-                (key, "meters"),
-                lambda status: relay.read_gen1_relay(item(status), meter(status)),
-            )
-        case "lights":
-            return (
-                "light",
-                (key, "meters"),
-                lambda status: light.read_gen1_light(item(status), meter(status)),
-            )
-        case "rollers":
-            return "roller", (key,), lambda status: roller.read_gen1_roller(item(status))
-        case "inputs":
-            return "input", (key,), lambda status: inputs.read_gen1_input(item(status))
-        case "meters":
-            return "meter", (key,), lambda status: relay.GEN1_METER.read(item(status))
+def _made(kind: Kind, origin: Origin, number: int) -> Channel:
+    key = origin.key
+    component = key if origin.form in (Form.SINGLE, Form.FLAT) else f"{key}:{number}"
+    match origin.form:
+        case Form.COMPONENT:
+            keys = (component, *(f"{each.key}:{number}" for each in origin.companions))
+        case Form.FLAT:
+            keys = origin.flat
         case _:
-            return key, (key,), lambda status: GENERIC.read(item(status))
+            keys = (key, *(each.key for each in origin.companions))
+    return Channel(
+        kind.name,
+        number + origin.offset,
+        component,
+        Target(origin.instead_of or key, number),
+        keys,
+        reader(origin, origin.table, number),
+        origin.fields,
+        decisive=origin.decisive,
+    )
 
 
-def _member(status: Status, key: str, number: int) -> Mapping[str, Json] | None:
-    array = status.get(key)
-    if isinstance(array, list) and number < len(array) and isinstance(array[number], Mapping):
-        item: Mapping[str, Json] = array[number]
-        return item
-    return None
+@lru_cache(_SHARED)
+def _channel(kind: Kind, origin: Origin, number: int) -> Channel:
+    """The channel of a component, as long as its settings say nothing more."""
+    return _made(kind, origin, number)
 
 
-def _gen2(key: str, read: Callable[[Mapping[str, Json]], Values]) -> Reader:
-    def reader(status: Status) -> Values:
-        value = status.get(key)
-        if isinstance(value, Mapping):
-            return read(value)
-        # The cloud writes {} as []; any other value is kept under the component's name.
-        return read({} if value == [] else {key.partition(":")[0]: value})
-
-    return reader
-
-
-def _nested(key: str, number: str) -> Reader:
-    def reader(status: Status) -> Values:
-        value = status.get(key)
-        item = value.get(number) if isinstance(value, Mapping) else None
-        return GENERIC.read(item) if isinstance(item, Mapping) else {}
-
-    return reader
+def _informed(channel: Channel, origin: Origin, number: int, facts: Mapping[str, Facts]) -> Channel:
+    """The same channel, as its settings make it."""
+    known = facts.get(f"{origin.instead_of or origin.key}:{number}")
+    if not known:
+        return channel
+    if origin.tailored is None:
+        return replace(channel, facts=known)
+    table = origin.tailored(known)
+    return replace(
+        channel, facts=known, fields=described(table), read=reader(origin, table, number)
+    )
 
 
-def _system(names: tuple[str, ...]) -> Reader:
-    """Gen2's `sys` object, and whatever stands beside the components without one of its own."""
+@lru_cache(_SHARED)
+def _generic(form: Form, key: str, number: int) -> Channel:
+    """A component that no kind knows: its members as they are."""
+    table = WHOLE if form is Form.SINGLE else PLAIN
+    return _made(Kind(key, key, ""), Origin("", key, form, table), number)
 
-    def reader(status: Status) -> Values:
-        values: Values = {}
-        for name in names:
-            value = status.get(name)
-            values |= whole(value) if isinstance(value, Mapping) else {name: value}
-        return values
 
-    return reader
+@lru_cache(_SHARED)
+def _system(names: tuple[str, ...]) -> Channel:
+    """The device itself: Gen2's `sys`, and what stands beside the components."""
+    return Channel(
+        SYSTEM.name,
+        0,
+        SYSTEM_KEY,
+        Target(SYSTEM_KEY, 0),
+        names,
+        system_reader(names, SYSTEM_KEY, SYS),
+        described(SYS),
+    )
 
 
 def _is_numbered(value: Mapping[str, Json]) -> bool:

@@ -2,114 +2,136 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
+from bridge.core.kinds.convert import boolean
+from bridge.core.kinds.entity import Entity
 from bridge.core.model import Json
 
 Values = dict[str, Json]
 """What a channel publishes: key → value, `None` for unknown."""
 
-
-def number(value: Json) -> float | int | None:
-    """A measured value; anything but a number is unknown."""
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def boolean(value: Json) -> bool | None:
-    """A flag; Shelly also writes 0 and 1, and Gen1 `"true"`."""
-    if isinstance(value, bool):
-        return value
-    if value in (0, 1):
-        return bool(value)
-    return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
-
-
-def text(value: Json) -> str | None:
-    """A word; anything but text is unknown."""
-    return value if isinstance(value, str) else None
-
-
-def on_off(value: Json) -> str | None:
-    """A flag as `ON` or `OFF`."""
-    flag = boolean(value)
-    return None if flag is None else "ON" if flag else "OFF"
-
-
-def percent(value: Json) -> int | float | None:
-    """A share of 0–100; outside of it the device means that it does not know."""
-    share = number(value)
-    return share if share is not None and 0 <= share <= 100 else None
-
-
-def kwh_from_wh(value: Json) -> float | None:
-    """Energy in kWh from Wh, floored to 0.001 so that a restart never looks like a drop."""
-    energy = number(value)
-    return None if energy is None else math.floor(energy) / 1000
-
-
-def kwh_from_watt_minutes(value: Json) -> float | None:
-    """Energy in kWh from the watt-minutes of Gen1 meters (Shelly docs, Gen1 `/meter`)."""
-    energy = number(value)
-    return None if energy is None else math.floor(energy / 60) / 1000
-
-
-def words(value: Json) -> list[str]:
-    """A list of words, such as `errors`; what is not a word is left out."""
-    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
+ABSENT: Final = object()
+"""What a conversion of a whole component gives if there is nothing to publish."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One key of a channel: where it comes from, what it is converted by, and its unit."""
+    """One key of a channel: where it comes from, what it is converted by, its unit.
+
+    `path` leads to the member; an empty one hands the whole component to the conversion, which
+    works the value out of `members`. `unit` is as Home Assistant writes it, empty for values
+    without one.
+    """
 
     key: str
     path: tuple[str, ...]
     convert: Callable[[Json], Json]
     unit: str = ""
+    entity: Entity | None = None
+    """How Home Assistant shows it; None if not at all, or as part of the channel itself."""
+    members: tuple[str, ...] = ()
+
+    @property
+    def wire(self) -> tuple[str, ...]:
+        """The members that it is read from, as `a.b`."""
+        return (".".join(self.path),) if self.path else self.members
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """How one component type is read.
 
     Members that no field names are passed on under Shelly's name, so that nothing is lost,
-    except `dropped` ones.
+    except `dropped` ones (`member` or `member.member`), each with the reason why. With
+    `numbered`, `id` is the number in the component's key. With `checked`, an object that says
+    `is_valid: false` has no known values (Shelly docs, Gen1).
     """
 
     fields: tuple[Field, ...]
-    dropped: frozenset[str] = frozenset()
-    _taken: frozenset[str] = field(init=False, default=frozenset())
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    numbered: bool = True
+    checked: bool = False
+    _direct: tuple[tuple[str, str, Callable[[Json], Json]], ...] = field(init=False)
+    _nested: tuple[tuple[str, tuple[str, ...], Callable[[Json], Json]], ...] = field(init=False)
+    _whole: tuple[tuple[str, Callable[[Json], Json]], ...] = field(init=False)
+    _taken: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Work out which members are spoken for; none may pass for one of our own keys."""
-        ours = {entry.key for entry in self.fields}
-        taken = {entry.path[0] for entry in self.fields} | ours | self.dropped | {"id", "_attrs"}
+        """Sort the fields, and work out which members are spoken for.
+
+        No member may pass for one of our own keys.
+        """
+        plan = [(each.key, each.path, each.convert) for each in self.fields]
+        direct = tuple((key, path[0], convert) for key, path, convert in plan if len(path) == 1)
+        nested = tuple((key, path, convert) for key, path, convert in plan if len(path) > 1)
+        whole = tuple((key, convert) for key, path, convert in plan if not path)
+        taken = {"_attrs"} | {each.key for each in self.fields}
+        taken |= {member for each in self.fields for member in (each.path[:1] or each.members)}
+        taken |= {member for member in self.dropped if "." not in member}
+        if self.numbered:
+            taken.add("id")
+        if self.checked:
+            taken.add("is_valid")
+        object.__setattr__(self, "_direct", direct)
+        object.__setattr__(self, "_nested", nested)
+        object.__setattr__(self, "_whole", whole)
         object.__setattr__(self, "_taken", frozenset(taken))
 
     def read(self, component: Mapping[str, Json]) -> Values:
         """The channel's values; a member that is absent gives no key."""
         values: Values = {}
-        for entry in self.fields:
-            value: Json = component
-            for step in entry.path:
-                if not isinstance(value, Mapping) or step not in value:
-                    break
-                value = value[step]
-            else:
-                values[entry.key] = entry.convert(value)
+        for key, member, convert in self._direct:
+            if member in component:
+                values[key] = convert(component[member])
+        for key, path, convert in self._nested:
+            value = _at(component, path)
+            if value is not ABSENT:
+                values[key] = convert(value)
+        for key, convert in self._whole:
+            value = convert(component)
+            if value is not ABSENT:
+                values[key] = value
+        if self.checked:
+            self._doubt(component, values)
         taken = self._taken
         for member, value in component.items():
             if member not in taken:
                 values[member] = value
         return values
 
+    def _doubt(self, component: Mapping[str, Json], values: Values) -> None:
+        for key, path, _ in self._nested:
+            if key not in values:
+                continue
+            holder = component.get(path[0])
+            if isinstance(holder, Mapping) and boolean(holder.get("is_valid")) is False:
+                values[key] = None
+        if boolean(component.get("is_valid")) is False:
+            values.update(dict.fromkeys(values))
 
-GENERIC = Table(fields=())
-"""A numbered component that no kind knows: all its members but its number, unchanged."""
+
+def _at(component: Json, path: tuple[str, ...]) -> Json:
+    for step in path:
+        if not isinstance(component, dict) or step not in component:
+            return ABSENT
+        component = component[step]
+    return component
 
 
-def whole(component: Mapping[str, Json]) -> Values:
-    """An unnumbered component that no kind knows: all its members, unchanged."""
-    return {member: value for member, value in component.items() if member != "_attrs"}
+def described(*tables: Table) -> tuple[Field, ...]:
+    """The keys that a channel of these tables has, each once; the first table decides."""
+    fields: dict[str, Field] = {}
+    for table in tables:
+        own = {each.key: each for each in table.fields}
+        fields |= {key: each for key, each in own.items() if key not in fields}
+    return tuple(fields.values())
+
+
+PLAIN = Table(fields=())
+"""A numbered component without readings of our own: all its members but its number."""
+
+WHOLE = Table(fields=(), numbered=False)
+"""The same for one without a number."""

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
-from bridge.core.kinds.fields import Field, Table, Values, number, on_off, text
+from bridge.core.kinds.convert import number, on_off, one_of, percent, positive, text
+from bridge.core.kinds.entity import Entity, measured, told
+from bridge.core.kinds.entity import on_off as shown_on_off
+from bridge.core.kinds.fields import Field, Table
+from bridge.core.kinds.kind import Facts, Form, Kind, Origin
+from bridge.core.kinds.meter import COUNTERS, SOME_ERRORS
 from bridge.core.model import Json
 
 GEN1_EVENTS = {
@@ -27,35 +33,130 @@ EVENTS = {
 }
 """Event types of Gen2+ and BLU buttons as the cloud abbreviates them, in Shelly's RPC words."""
 
-_INPUT = Table(
+TYPES = ("switch", "button", "analog", "count")
+"""What an input can be, in Shelly's words."""
+
+_STATE = shown_on_off("power")
+_known_type = one_of(*TYPES)
+
+
+def _type(component: Json) -> str:
+    """What an input looks like: a button has no state (Shelly docs, Gen2 Input)."""
+    if "percent" in component:
+        return "analog"
+    if "counts" in component:
+        return "count"
+    return "button" if on_off(component.get("state")) is None else "switch"
+
+
+def _state(component: Json) -> str | None:
+    return on_off(component.get("state"))
+
+
+@cache
+def _input(told_type: str | None) -> Table:
+    """How an input is read whose settings say that it is of this type."""
+    return Table(
+        fields=(
+            Field(
+                "state",
+                (),
+                _state,
+                entity=_STATE if told_type in (None, "switch") else None,
+                members=("state",),
+            ),
+            Field("type", (), lambda component: told_type or _type(component)),
+            Field("percent", ("percent",), percent, "%", measured(None, "Level")),
+            Field("value", ("xpercent",), number, "", measured(None, "Value")),
+            Field(
+                "count",
+                ("counts", "total"),
+                positive,
+                "pulse",
+                Entity(state_class="total", name="Count"),
+            ),
+            Field("count_value", ("counts", "xtotal"), number, "", measured(None, "Counted value")),
+            Field("frequency", ("freq",), positive, "Hz", measured("frequency")),
+            Field("frequency_value", ("xfreq",), number, "", measured(None, "Frequency value")),
+            SOME_ERRORS,
+        ),
+        dropped={
+            "counts.by_minute": "the pulses of the last three minutes, which the total holds",
+            "counts.xby_minute": "the same in the user's unit",
+            "counts.minute_ts": COUNTERS["aenergy.minute_ts"],
+        },
+    )
+
+
+def _tailored(facts: Facts) -> Table:
+    return _input(_known_type(facts.get("type")))
+
+
+GEN2_INPUT = _input(None)
+"""Shelly docs, Gen2 Input; what a settings object says of its type comes on top."""
+
+_PRESSED = Table(
     fields=(
-        Field("state", ("state",), on_off),
-        Field("percent", ("percent",), number, "%"),
-        Field("frequency", ("freq",), number, "Hz"),
+        Field("state", (), lambda _: None),
+        Field("type", (), lambda _: "button"),
+    ),
+    dropped={
+        "ev": "a press, which is told as an event",
+        "ttl": "how long the cloud keeps the press",
+    },
+)
+"""A button that shows only in its presses."""
+
+GEN1_INPUT = Table(
+    fields=(
+        Field(
+            "state",
+            (),
+            lambda component: on_off(component.get("input")),
+            entity=_STATE,
+            members=("input",),
+        ),
+        Field("type", (), lambda _: "switch"),
+        Field(
+            "last_event",
+            ("event",),
+            lambda value: GEN1_EVENTS.get(text(value) or ""),
+            "",
+            told("Last event", *GEN1_EVENTS.values()),
+        ),
+        Field("event_count", ("event_cnt",), positive),
     )
 )
+"""Shelly docs, Gen1 `/status` `inputs`; it has a state and tells presses."""
 
-_GEN1_INPUT = Table(
-    fields=(
-        Field("state", ("input",), on_off),
-        Field("last_event", ("event",), lambda value: GEN1_EVENTS.get(text(value) or "")),
-        Field("event_count", ("event_cnt",), number),
-    )
+INPUT = Kind(
+    "input",
+    "Input",
+    "A switch, button, counter or analog value at a terminal; presses are told as events.",
+    (
+        Origin("Gen1", "inputs", Form.ARRAY, GEN1_INPUT, bare=True, decisive=("type",)),
+        Origin("Gen1", "ext_switch", Form.NUMBERED, GEN1_INPUT, offset=100),
+        Origin(
+            "Gen2",
+            "input",
+            Form.COMPONENT,
+            GEN2_INPUT,
+            bare=True,
+            decisive=("type",),
+            tailored=_tailored,
+        ),
+        Origin(
+            "Gen2, BLU",
+            "v_eve",
+            Form.COMPONENT,
+            _PRESSED,
+            bare=True,
+            decisive=("type",),
+            instead_of="input",
+        ),
+    ),
+    acts=True,
 )
-
-
-def read_input(component: Mapping[str, Json]) -> Values:
-    """The values of a Gen2+ `input`; a button has no state (Shelly docs, Gen2 Input)."""
-    values = _INPUT.read(component)
-    values.setdefault("state", None)
-    return values
-
-
-def read_gen1_input(component: Mapping[str, Json]) -> Values:
-    """The values of a Gen1 input (Shelly docs, Gen1 `/status`)."""
-    values = _GEN1_INPUT.read(component)
-    values.setdefault("state", None)
-    return values
 
 
 def gen1_presses(old: Json, new: Json) -> list[tuple[int, str]]:

@@ -5,105 +5,146 @@ The keys are those of Home Assistant's JSON light, so that it needs no template.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from bridge.core.kinds.fields import Field, Table, Values, number, on_off, percent, text, words
-from bridge.core.kinds.relay import GEN1_METER, METERED, gen1_errors
+from bridge.core.kinds.convert import number, on_off, percent, positive
+from bridge.core.kinds.entity import POWER, detail, measured, told
+from bridge.core.kinds.entity import on_off as shown_on_off
+from bridge.core.kinds.fields import ABSENT, Field, Table, Values
+from bridge.core.kinds.kind import Companion, Form, Kind, Origin
+from bridge.core.kinds.meter import ERRORS, GEN1_METER, METERED, METERED_DROPPED
+from bridge.core.kinds.relay import GEN1_ERRORS, SWITCHED_BY
 from bridge.core.model import Json
 
-_OURS = frozenset({"color", "color_mode", "color_temp", "errors"})
-"""Keys that are worked out from several members; a member of such a name is not passed on."""
+COLOR_MODES = ("onoff", "brightness", "color_temp", "rgb", "rgbw")
+"""Home Assistant's words for what a light shows now."""
 
-_LIGHT = Table(
-    fields=(
-        Field("state", ("output",), on_off),
-        Field("brightness", ("brightness",), percent, "%"),
-        Field("color_temp", ("ct",), number, "K"),
-        *METERED,
-        Field("source", ("source",), text),
-    ),
-    dropped=_OURS | {"rgb", "white", "mode"},
-)
-
-_GEN1_LIGHT = Table(
-    fields=(
-        Field("state", ("ison",), on_off),
-        Field("power", ("power",), number, "W"),
-        Field("source", ("source",), text),
-    ),
-    dropped=_OURS
-    | {
-        *("mode", "red", "green", "blue", "white", "gain", "temp", "brightness", "effect"),
-        *("is_valid", "overpower", "overtemperature"),
-    },
-)
+_STATE = shown_on_off("light")
+_BRIGHTNESS = measured(None, "Brightness")
+_COLOR_TEMP = detail(None, "Color temperature")
+_COLOR_MODE = told("Color mode", *COLOR_MODES)
 
 
-def read_light(component: Mapping[str, Json]) -> Values:
-    """The values of a Gen2+ light of any type (Shelly docs, Gen2 Light, RGB, RGBW, CCT)."""
-    values = _LIGHT.read(component)
-    color = _rgb(component.get("rgb"))
-    if color is not None and "white" in component:
+def _byte(value: Json) -> int | float | None:
+    level = number(value)
+    return level if level is not None and 0 <= level <= 255 else None
+
+
+def _has_color(component: Json) -> bool:
+    rgb = component.get("rgb")
+    return isinstance(rgb, list) and len(rgb) == 3
+
+
+def _color(component: Json) -> object:
+    if not _has_color(component):
+        return ABSENT
+    color: Values = dict(zip("rgb", map(_byte, component["rgb"]), strict=True))
+    if "white" in component:
         color["w"] = _byte(component["white"])
-    if color is not None:
-        values["color"] = color
-    values["color_mode"] = _color_mode(component, values)
-    values["errors"] = words(component.get("errors"))
-    return values
+    return color
 
 
-def _color_mode(component: Mapping[str, Json], values: Values) -> str:
+def _color_mode(component: Json) -> str:
     mode = component.get("mode")
     if mode == "cct" or ("ct" in component and mode is None and "rgb" not in component):
         return "color_temp"
-    if "color" in values:
-        return "rgbw" if "w" in values["color"] else "rgb"
-    return "brightness" if "brightness" in values else "onoff"
+    if _has_color(component):
+        return "rgbw" if "white" in component else "rgb"
+    return "brightness" if "brightness" in component else "onoff"
 
 
-def read_gen1_light(light: Mapping[str, Json], meter: Mapping[str, Json] | None) -> Values:
-    """The values of a Gen1 light (Shelly docs, Gen1 bulbs, RGBW2, dimmers).
-
-    In mode `color` the brightness is Shelly's `gain`, in mode `white` it is `brightness`.
-    """
-    values = {**GEN1_METER.read(meter or {}), **_GEN1_LIGHT.read(light)}
-    colored = light.get("mode") == "color"
-    level = light.get("gain" if colored else "brightness")
-    if level is not None:
-        values["brightness"] = percent(level)
-    if "red" in light:
-        values["color"] = _gen1_color(light)
-    if "temp" in light:
-        values["color_temp"] = number(light["temp"])
-    if "effect" in light:
-        effect = number(light["effect"])
-        values["effect"] = None if effect is None else str(effect)
-    values["color_mode"] = _gen1_color_mode(light, values, colored=colored)
-    values["errors"] = gen1_errors(light)
-    return values
+GEN2_LIGHT = Table(
+    fields=(
+        Field("state", ("output",), on_off, "", _STATE),
+        Field("brightness", ("brightness",), percent, "%", _BRIGHTNESS),
+        Field("color_temp", ("ct",), positive, "K", _COLOR_TEMP),
+        Field("color", (), _color, members=("rgb", "white")),
+        Field("color_mode", (), _color_mode, entity=_COLOR_MODE, members=("mode",)),
+        *METERED,
+        SWITCHED_BY,
+        ERRORS,
+    ),
+    dropped=METERED_DROPPED,
+)
+"""Shelly docs, Gen2 Light, RGB, RGBW, CCT."""
 
 
-def _gen1_color_mode(light: Mapping[str, Json], values: Values, *, colored: bool) -> str:
-    if colored:
-        return "rgbw" if "white" in light else "rgb"
-    if "temp" in light:
-        return "color_temp"
-    return "brightness" if "brightness" in values else "onoff"
+def _is_colored(light: Json) -> bool:
+    return bool(light.get("mode") == "color")
 
 
-def _gen1_color(light: Mapping[str, Json]) -> Values:
+def _gen1_brightness(light: Json) -> object:
+    """In mode `color` the brightness is Shelly's `gain`, in mode `white` it is `brightness`."""
+    level = light.get("gain" if _is_colored(light) else "brightness")
+    return ABSENT if level is None else percent(level)
+
+
+def _gen1_color(light: Json) -> object:
+    if "red" not in light:
+        return ABSENT
     color = {"r": light.get("red"), "g": light.get("green"), "b": light.get("blue")}
     if "white" in light:
         color["w"] = light["white"]
     return {key: _byte(value) for key, value in color.items()}
 
 
-def _rgb(value: Json) -> Values | None:
-    if not isinstance(value, list) or len(value) != 3:
-        return None
-    return dict(zip("rgb", map(_byte, value), strict=True))
+def _gen1_color_mode(light: Json) -> str:
+    if _is_colored(light):
+        return "rgbw" if "white" in light else "rgb"
+    if "temp" in light:
+        return "color_temp"
+    return "onoff" if _gen1_brightness(light) is ABSENT else "brightness"
 
 
-def _byte(value: Json) -> int | float | None:
-    level = number(value)
-    return level if level is not None and 0 <= level <= 255 else None
+def _gen1_effect(value: Json) -> str | None:
+    effect = number(value)
+    return None if effect is None else str(effect)
+
+
+GEN1_LIGHT = Table(
+    fields=(
+        Field("state", ("ison",), on_off, "", _STATE),
+        Field("brightness", (), _gen1_brightness, "%", _BRIGHTNESS, members=("brightness", "gain")),
+        Field("color_temp", ("temp",), positive, "K", _COLOR_TEMP),
+        # On bulbs without colours `white` is only another form of `temp`.
+        Field("color", (), _gen1_color, members=("red", "green", "blue", "white")),
+        Field("color_mode", (), _gen1_color_mode, entity=_COLOR_MODE, members=("mode",)),
+        Field("effect", ("effect",), _gen1_effect, "", told("Effect")),
+        Field("power", ("power",), number, "W", POWER),
+        SWITCHED_BY,
+        GEN1_ERRORS,
+    ),
+    dropped={"is_valid": "whether its meter works, which the meter tells itself"},
+)
+"""Shelly docs, Gen1 bulbs, RGBW2, dimmers."""
+
+_ORDER = ("rgb", "rgbw", "rgbcct", "light", "cct")
+"""The order in which light components take the number they ask for."""
+
+LIGHT = Kind(
+    "light",
+    "Light",
+    "A light, in the words of Home Assistant's JSON light.",
+    (
+        Origin(
+            "Gen1",
+            "lights",
+            Form.ARRAY,
+            GEN1_LIGHT,
+            (Companion("meters", GEN1_METER),),
+            bare=True,
+            decisive=("color_mode",),
+        ),
+        *(
+            Origin(
+                "Gen2",
+                key,
+                Form.COMPONENT,
+                GEN2_LIGHT,
+                rank=rank,
+                bare=True,
+                decisive=("color_mode",),
+            )
+            for rank, key in enumerate(_ORDER)
+        ),
+    ),
+    acts=True,
+)

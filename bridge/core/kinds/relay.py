@@ -2,73 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from bridge.core.kinds.fields import (
-    Field,
-    Table,
-    Values,
-    boolean,
-    kwh_from_watt_minutes,
-    kwh_from_wh,
-    number,
-    on_off,
-    text,
-    words,
-)
+from bridge.core.kinds.convert import boolean, on_off, text
+from bridge.core.kinds.entity import PROBLEM, SOURCE
+from bridge.core.kinds.entity import on_off as shown_on_off
+from bridge.core.kinds.fields import Field, Table
+from bridge.core.kinds.kind import Companion, Form, Kind, Origin
+from bridge.core.kinds.meter import ERRORS, GEN1_METER, METERED, METERED_DROPPED
 from bridge.core.model import Json
 
-METERED = (
-    Field("power", ("apower",), number, "W"),
-    Field("energy", ("aenergy", "total"), kwh_from_wh, "kWh"),
-    Field("returned_energy", ("ret_aenergy", "total"), kwh_from_wh, "kWh"),
-    Field("voltage", ("voltage",), number, "V"),
-    Field("current", ("current",), number, "A"),
-    Field("pf", ("pf",), number),
-    Field("frequency", ("freq",), number, "Hz"),
-    Field("temperature", ("temperature", "tC"), number, "°C"),
-)
-"""What every metered output of Gen2+ reports, with Shelly's units made ours."""
+SWITCHED_BY = Field("source", ("source",), text, "", SOURCE)
+"""Who or what switched an output last, in Shelly's words."""
 
-_SWITCH = Table(
+SWITCH = Table(
     fields=(
-        Field("state", ("output",), on_off),
+        Field("state", ("output",), on_off, "", shown_on_off("power")),
         *METERED,
-        Field("source", ("source",), text),
+        SWITCHED_BY,
+        ERRORS,
     ),
-    dropped=frozenset({"errors"}),
+    dropped=METERED_DROPPED,
 )
-
-_GEN1_RELAY = Table(
-    fields=(Field("state", ("ison",), on_off), Field("source", ("source",), text)),
-    dropped=frozenset({"is_valid", "overpower", "overtemperature"}),
-)
-
-GEN1_METER = Table(
-    fields=(
-        Field("power", ("power",), number, "W"),
-        Field("energy", ("total",), kwh_from_watt_minutes, "kWh"),
-    ),
-    # The device's local clock, the last minutes in watt-minutes, and the limit that tripped.
-    dropped=frozenset({"timestamp", "counters", "is_valid", "overpower"}),
-)
+"""Shelly docs, Gen2 Switch."""
 
 
-def read_switch(component: Mapping[str, Json]) -> Values:
-    """The values of a Gen2+ `switch` (Shelly docs, Gen2 Switch)."""
-    values = _SWITCH.read(component)
-    values["errors"] = words(component.get("errors"))
-    return values
-
-
-def read_gen1_relay(relay: Mapping[str, Json], meter: Mapping[str, Json] | None) -> Values:
-    """The values of a Gen1 relay and the meter of the same number, if there is one."""
-    values = {**GEN1_METER.read(meter or {}), **_GEN1_RELAY.read(relay)}
-    values["errors"] = gen1_errors(relay)
-    return values
-
-
-def gen1_errors(output: Mapping[str, Json]) -> list[str]:
+def gen1_errors(output: Json) -> list[str]:
     """Gen1's flags in the words that Gen2 uses for them."""
     named = (("overpower", "overpower"), ("overtemperature", "overtemp"))
     return [word for member, word in named if boolean(output.get(member))]
+
+
+GEN1_ERRORS = Field(
+    "errors", (), gen1_errors, entity=PROBLEM, members=("overpower", "overtemperature")
+)
+
+GEN1_RELAY = Table(
+    fields=(
+        Field("state", ("ison",), on_off, "", shown_on_off("power")),
+        SWITCHED_BY,
+        GEN1_ERRORS,
+    ),
+    dropped={"is_valid": "whether its meter works, which the meter tells itself"},
+)
+"""Shelly docs, Gen1 `/relay`."""
+
+RELAY = Kind(
+    "relay",
+    "Relay",
+    "An output that is on or off, with its meter if it has one.",
+    (
+        Origin(
+            "Gen1", "relays", Form.ARRAY, GEN1_RELAY, (Companion("meters", GEN1_METER),), bare=True
+        ),
+        Origin("Gen2", "switch", Form.COMPONENT, SWITCH, bare=True),
+    ),
+    acts=True,
+)

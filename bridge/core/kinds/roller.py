@@ -2,77 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from bridge.core.kinds.fields import Field, Table, Values, boolean, number, percent, text, words
-from bridge.core.kinds.relay import METERED, gen1_errors
+from bridge.core.kinds.convert import boolean, number, one_of, percent, text, words
+from bridge.core.kinds.entity import POWER, choice, detail, flag, measured, told
+from bridge.core.kinds.fields import ABSENT, Field, Table
+from bridge.core.kinds.kind import Companion, Form, Kind, Origin
+from bridge.core.kinds.meter import ERRORS, METERED, METERED_DROPPED, MOTOR_METERS
+from bridge.core.kinds.relay import GEN1_ERRORS, SWITCHED_BY
 from bridge.core.model import Json
 
 STATES = ("open", "opening", "closed", "closing", "stopped")
 """The states a roller can be in; one that is calibrating itself counts as `stopped`."""
 
-_COVER = Table(
+_STATE = choice(*STATES)
+_POSITION = measured(None, "Position")
+_CALIBRATED = flag(None, "Calibrated", diagnostic=True, enabled=False)
+_CALIBRATING = flag("running", "Calibrating", diagnostic=True, enabled=False)
+_OBSTRUCTION = flag("problem", "Obstruction")
+_DIRECTION = told("Last direction", "open", "close")
+_known = one_of(*STATES)
+_direction = one_of("open", "close")
+
+
+def _state(cover: Json) -> str | None:
+    state = cover.get("state")
+    return "stopped" if state == "calibrating" else _known(state)
+
+
+def _position(cover: Json) -> float | None:
+    if boolean(cover.get("pos_control")) is False:
+        return None
+    return percent(cover.get("current_pos"))
+
+
+COVER = Table(
     fields=(
+        Field("state", (), _state, entity=_STATE, members=("state",)),
+        Field(
+            "position",
+            (),
+            _position,
+            "%",
+            _POSITION,
+            members=("current_pos", "pos_control"),
+        ),
+        Field("target", ("target_pos",), percent, "%", detail(None, "Target position")),
+        Field("slat_position", ("slat_pos",), percent, "%", measured(None, "Slat position")),
+        Field("calibrated", ("pos_control",), boolean, "", _CALIBRATED),
+        Field(
+            "calibrating",
+            (),
+            lambda cover: cover.get("state") == "calibrating",
+            entity=_CALIBRATING,
+            members=("state",),
+        ),
+        Field(
+            "obstruction",
+            (),
+            lambda cover: "obstruction" in words(cover.get("errors")),
+            entity=_OBSTRUCTION,
+            members=("errors",),
+        ),
+        Field("last_direction", ("last_direction",), _direction, "", _DIRECTION),
         *METERED,
-        Field("position", ("current_pos",), percent, "%"),
-        Field("target", ("target_pos",), percent, "%"),
-        Field("slat_position", ("slat_pos",), percent, "%"),
-        Field("calibrated", ("pos_control",), boolean),
-        Field("last_direction", ("last_direction",), text),
-        Field("source", ("source",), text),
+        SWITCHED_BY,
+        ERRORS,
     ),
-    dropped=frozenset({"state", "errors"}),
+    dropped=METERED_DROPPED,
 )
-
-_GEN1_ROLLER = Table(
-    fields=(
-        Field("power", ("power",), number, "W"),
-        Field("calibrated", ("positioning",), boolean),
-        Field("last_direction", ("last_direction",), text),
-        Field("stop_reason", ("stop_reason",), text),
-        Field("source", ("source",), text),
-    ),
-    dropped=frozenset({"state", "current_pos", "is_valid", "overtemperature"}),
-)
+"""Shelly docs, Gen2 Cover."""
 
 
-def read_cover(component: Mapping[str, Json]) -> Values:
-    """The values of a Gen2+ `cover` (Shelly docs, Gen2 Cover)."""
-    values = _COVER.read(component)
-    errors = words(component.get("errors"))
-    state = component.get("state")
-    values["calibrating"] = state == "calibrating"
-    values["state"] = "stopped" if state == "calibrating" else _known(state)
-    values["obstruction"] = "obstruction" in errors
-    values["errors"] = errors
-    if values.get("calibrated") is False:
-        values["position"] = None
-    else:
-        values.setdefault("position", None)
-    return values
+def _gen1_position(roller: Json) -> float | None:
+    """An uncalibrated one says 101 or −1 for a position that it does not know."""
+    if boolean(roller.get("positioning")) is False:
+        return None
+    return percent(roller.get("current_pos"))
 
 
-def read_gen1_roller(roller: Mapping[str, Json]) -> Values:
-    """The values of a Gen1 roller (Shelly docs, Gen1 Shelly 2.5).
-
-    Its `state` is the direction of travel; at rest the position tells open from closed. An
-    uncalibrated one says 101 or −1 for a position that it does not know.
-    """
-    values = _GEN1_ROLLER.read(roller)
-    calibrated = values.get("calibrated") is not False
-    position = percent(roller.get("current_pos")) if calibrated else None
-    values["position"] = position
-    values["state"] = _gen1_state(roller.get("state"), position)
-    values["obstruction"] = values.get("stop_reason") == "obstacle"
-    values["errors"] = gen1_errors(roller)
-    return values
-
-
-def _known(state: Json) -> str | None:
-    return state if state in STATES else None
-
-
-def _gen1_state(moving: Json, position: float | None) -> str | None:
+def _gen1_state(roller: Json) -> str | None:
+    """Its `state` is the direction of travel; at rest the position tells open from closed."""
+    moving = roller.get("state")
     if moving == "stop":
+        position = _gen1_position(roller)
         return "open" if position == 100 else "closed" if position == 0 else "stopped"
     return {"open": "opening", "close": "closing"}.get(moving) if isinstance(moving, str) else None
+
+
+def _gen1_power(roller: Json) -> object:
+    if "power" not in roller:
+        return ABSENT
+    return None if boolean(roller.get("is_valid")) is False else number(roller.get("power"))
+
+
+GEN1_ROLLER = Table(
+    fields=(
+        Field("state", (), _gen1_state, entity=_STATE, members=("state",)),
+        Field(
+            "position",
+            (),
+            _gen1_position,
+            "%",
+            _POSITION,
+            members=("current_pos", "positioning"),
+        ),
+        Field("calibrated", ("positioning",), boolean, "", _CALIBRATED),
+        Field("calibrating", ("calibrating",), boolean, "", _CALIBRATING),
+        Field(
+            "obstruction",
+            (),
+            lambda roller: roller.get("stop_reason") == "obstacle",
+            entity=_OBSTRUCTION,
+            members=("stop_reason",),
+        ),
+        Field("last_direction", ("last_direction",), _direction, "", _DIRECTION),
+        Field("stop_reason", ("stop_reason",), text, "", told("Stop reason")),
+        Field("safety_switch", ("safety_switch",), boolean, "", flag("safety", "Safety switch")),
+        Field("power", (), _gen1_power, "W", POWER, members=("power", "is_valid")),
+        SWITCHED_BY,
+        GEN1_ERRORS,
+    )
+)
+"""Shelly docs, Gen1 Shelly 2.5."""
+
+ROLLER = Kind(
+    "roller",
+    "Roller",
+    "A roller, blind or other cover that a motor moves.",
+    (
+        Origin(
+            "Gen1",
+            "rollers",
+            Form.ARRAY,
+            GEN1_ROLLER,
+            (Companion("meters", MOTOR_METERS, is_shared=True),),
+            bare=True,
+            decisive=("calibrated",),
+        ),
+        Origin("Gen2", "cover", Form.COMPONENT, COVER, bare=True, decisive=("calibrated",)),
+    ),
+    acts=True,
+)

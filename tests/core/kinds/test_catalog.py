@@ -51,13 +51,13 @@ def test_a_device_of_gen1() -> None:
     assert found(payloads.gen1_relay()) == {
         "relay/0": "relays:0",
         "input/0": "inputs:0",
-        "wifi_sta/0": "wifi_sta",
-        "update/0": "update",
+        "wifi/0": "wifi_sta",
         "sys/0": "sys",
     }
     assert values(payloads.gen1_relay(), "sys/0") == {
         "temperature": 31.5,
         "overtemperature": False,
+        "update_status": "idle",
         "mac": "A8032ABE54DC",
     }
 
@@ -68,12 +68,8 @@ def test_members_of_the_status_itself_are_published_with_gen2_s_sys() -> None:
     assert values(status, "sys/0") == {"a": 1, "uptime": 5, "z": None}
 
 
-def test_in_roller_mode_the_relays_mean_nothing_and_the_meters_stand_alone() -> None:
-    assert found(payloads.gen1_roller()) == {
-        "roller/0": "rollers:0",
-        "meter/0": "meters:0",
-        "meter/1": "meters:1",
-    }
+def test_in_roller_mode_the_relays_mean_nothing_and_the_meters_are_the_motor_s() -> None:
+    assert found(payloads.gen1_roller()) == {"roller/0": "rollers:0"}
     assert found(payloads.gen1_roller(), "roller") == found(payloads.gen1_roller())
 
 
@@ -97,41 +93,77 @@ def test_a_meter_without_an_output_is_its_own_channel() -> None:
 def test_thermometers_on_an_add_on() -> None:
     status = payloads.gen1_addon()
     channels = found(status)
-    assert channels["ext_temperature/0"] == "ext_temperature:0"
-    assert channels["ext_temperature/1"] == "ext_temperature:1"
-    assert "ext_humidity/0" not in channels
-    assert values(status, "ext_temperature/1") == {"hwID": "28bb", "tC": 55.0, "tF": 131.0}
+    assert channels["temperature/100"] == "ext_temperature:0"
+    assert channels["temperature/101"] == "ext_temperature:1"
+    assert "humidity/100" not in channels
+    assert values(status, "temperature/101") == {"hwID": "28bb", "temperature": 55.0}
 
 
 def test_kinds_that_are_not_known_keep_shelly_s_keys() -> None:
-    status = payloads.meter()
-    assert values(status, "em/0")["total_act_power"] == 117.5
-    assert values(status, "number/200") == {
-        "value": 3.5,
-        "source": "sys",
-        "last_update_ts": 1790000000,
-    }
-    assert values(status, "eth/0") == {"ip": None, "ip6": None}
+    status = {"foo:1": {"id": 1, "aValue": 3.5}, "bar": {"id": "x"}, "baz": [{"id": 2, "b": 1}]}
+    assert values(status, "foo/1") == {"aValue": 3.5}
+    assert values(status, "bar/0") == {"id": "x"}
+    assert values(status, "baz/0") == {"b": 1}
 
 
 def test_a_thermometer_behind_a_gateway() -> None:
     assert found(payloads.thermometer()) == {
         "temperature/0": "temperature:0",
         "humidity/0": "humidity:0",
-        "devicepower/0": "devicepower:0",
+        "battery/0": "devicepower:0",
         "reporter/0": "reporter",
     }
 
 
-def test_a_button_that_only_shows_in_its_presses_is_an_input() -> None:
+def test_presses_that_come_for_an_input_are_no_channel_of_their_own() -> None:
     assert found({"v_eve:2": {"id": 2, "ev": ""}}) == {"input/2": "v_eve:2"}
-    assert values({"v_eve:2": {}}, "input/2") == {"state": None}
     assert found({"v_eve:2": {}, "input:2": {"id": 2}}) == {"input/2": "input:2"}
+
+
+def test_what_is_counted_belongs_to_what_measures() -> None:
+    status: dict[str, Json] = {"em:0": {"id": 0}, "emdata:0": {"id": 0}}
+    assert found(status) == {"meter/0": "em:0"}
+    (channel,) = layout(status)[0]
+    assert channel.keys == ("em:0", "emdata:0")
+    assert found({"emdata:0": {"id": 0}}) == {"meter/0": "emdata:0"}
+    assert found({"emdata:0": {"id": 0}, "em:0": {}}) == {"meter/0": "emdata:0"}
+
+
+def test_channels_are_shared_by_all_devices() -> None:
+    one, other = (layout(payloads.two_switches())[0] for _ in range(2))
+    assert all(a is b for a, b in zip(one, other, strict=True))
+
+
+def test_what_the_settings_say_is_a_device_s_own() -> None:
+    facts = {"number:200": {"unit": "W"}}
+    (channel,) = layout({"number:200": {"value": 5}}, None, facts)[0]
+    assert channel.facts == {"unit": "W"}
+    assert [field.unit for field in channel.fields if field.key == "value"] == ["W"]
+    (other,) = layout({"number:200": {"value": 5}})[0]
+    assert other.facts == {}
 
 
 def test_the_cloud_writes_empty_objects_as_arrays() -> None:
     assert found({"switch:0": [], "ble": [], "ht_ui": [], "em:0": []}) == {"relay/0": "switch:0"}
     assert values({"switch:0": []}, "relay/0") == {"errors": []}
+
+
+def test_what_gen1_says_about_itself_is_one_channel_with_its_other_members() -> None:
+    status: dict[str, Json] = {
+        "uptime": 5,
+        "update": {"status": "idle", "has_update": True, "new_version": "v2"},
+        "actions_stats": {"skipped": 3},
+        "fw_info": {"fw": "v1"},
+        "unixtime": 1_790_000_000,
+        "tmp": {"tC": 41.5, "tF": 106.7, "is_valid": True},
+    }
+    assert found(status) == {"sys/0": "sys"}
+    assert values(status, "sys/0") == {
+        "uptime": 5,
+        "update_status": "idle",
+        "actions_skipped": 3,
+        "temperature": 41.5,
+    }
 
 
 def test_a_component_that_is_no_object_is_kept_under_its_name() -> None:
@@ -215,7 +247,9 @@ def test_a_key_that_cannot_be_a_topic_is_refused(key: str) -> None:
     assert refused == [key]
 
 
-@pytest.mark.parametrize("key", ["relay", "relay:0", "roller", "roller:1", "light"])
+@pytest.mark.parametrize(
+    "key", ["relay", "relay:0", "roller", "roller:1", "light", "valve:0", "gas", "thermostat"]
+)
 @pytest.mark.parametrize("value", [{"state": "x"}, [{"state": "x"}], {"0": {"state": "x"}}])
 def test_what_only_calls_itself_commandable_is_refused(key: str, value: Json) -> None:
     channels, refused = layout({key: value, "switch:0": {"output": True}})
@@ -248,3 +282,22 @@ def test_equal_shapes_give_equal_channels(key: str, one: Json, two: Json) -> Non
         return
     status = payloads.two_switches()
     assert found({**status, key: one}).keys() == found({**status, key: two}).keys()
+
+
+@given(st.sampled_from(["tmp", "sensor", "accel", "bat", "flood", "em:0", "relays"]), JSON, JSON)
+def test_that_is_so_where_contents_decide(key: str, one: Json, two: Json) -> None:
+    if shape(one) == shape(two):
+        assert found({key: one}).keys() == found({key: two}).keys()
+
+
+def test_what_decides_about_channels_is_a_member_s_shape() -> None:
+    one, two = {"0": {"tC": 5}}, {"0": {"tC": 5}, "1": {"tC": 6}}
+    assert shape(one) != shape(two)
+    assert shape(one) == shape({"0": {"tC": 7, "hwID": "28aa"}})
+    assert shape({"motion": True}) != shape({"state": "open"})
+    assert shape({"output": True}) == shape({"output": False, "apower": 5})
+    assert shape([{}]) != shape([{}, {}])
+
+
+def test_what_is_unknown_and_empty_has_no_channel() -> None:
+    assert found({"foo:1": {}, "foo:2": [], "bar": {}, "baz": []}) == {}

@@ -5,38 +5,84 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from bridge.core.kinds.input import gen1_presses, press, read_gen1_input, read_input
+from bridge.core.kinds.input import GEN1_INPUT, GEN2_INPUT, gen1_presses, press
 from bridge.core.model import Json
+from tests.core.kinds.reads import channels, only, values
 from tests.core.strategies import JSON
 
 
-@pytest.mark.parametrize(("state", "shown"), [(True, "ON"), (False, "OFF"), (None, None)])
-def test_an_input_of_gen2(state: Json, shown: str | None) -> None:
-    assert read_input({"id": 0, "state": state}) == {"state": shown}
+@pytest.mark.parametrize(("state", "shown"), [(True, "ON"), (False, "OFF")])
+def test_an_input_of_gen2(state: Json, shown: str) -> None:
+    assert GEN2_INPUT.read({"id": 0, "state": state}) == {"state": shown, "type": "switch"}
 
 
-def test_a_button_has_no_state() -> None:
-    assert read_input({"id": 0}) == {"state": None}
+@pytest.mark.parametrize("component", [{"id": 0}, {"id": 0, "state": None}])
+def test_a_button_has_no_state(component: dict[str, Json]) -> None:
+    assert GEN2_INPUT.read(component) == {"state": None, "type": "button"}
 
 
-def test_an_analog_input_and_a_counter() -> None:
-    component = {"id": 2, "percent": 42.5, "freq": 12, "counts": {"total": 7}}
-    assert read_input(component) == {
+def test_an_analog_input() -> None:
+    assert GEN2_INPUT.read({"id": 2, "percent": 42.5, "xpercent": 8.5}) == {
         "state": None,
+        "type": "analog",
         "percent": 42.5,
-        "frequency": 12,
-        "counts": {"total": 7},
+        "value": 8.5,
     }
 
 
+def test_a_counter() -> None:
+    counts = {"total": 7, "xtotal": 0.7, "by_minute": [1, 2, 3], "minute_ts": 1_790_000_000}
+    assert GEN2_INPUT.read({"id": 2, "counts": counts, "freq": 12, "xfreq": 1.2}) == {
+        "state": None,
+        "type": "count",
+        "count": 7,
+        "count_value": 0.7,
+        "frequency": 12,
+        "frequency_value": 1.2,
+    }
+
+
+@pytest.mark.parametrize("told", ["switch", "button", "analog", "count"])
+def test_the_settings_know_the_type_best(told: str) -> None:
+    status = {"input:0": {"id": 0, "state": None}}
+    assert values(status, "input/0", type=told)["type"] == told
+    assert values(status, "input/0", type="lever")["type"] == "button"
+
+
+def test_a_button_has_no_state_to_show() -> None:
+    for told, platform in (("switch", "binary_sensor"), ("button", None), ("count", None)):
+        found = channels({"input:0": {}}, facts={"input:0": {"type": told}})["input/0"]
+        (state,) = (field for field in found.fields if field.key == "state")
+        assert (state.entity.platform if state.entity else None) == platform
+
+
 def test_an_input_of_gen1() -> None:
-    assert read_gen1_input({"input": 1, "event": "SS", "event_cnt": 4, "last_sequence": ""}) == {
+    assert GEN1_INPUT.read({"input": 1, "event": "SS", "event_cnt": 4, "last_sequence": ""}) == {
         "state": "ON",
+        "type": "switch",
         "last_event": "double",
         "event_count": 4,
         "last_sequence": "",
     }
-    assert read_gen1_input({"event": ""}) == {"state": None, "last_event": None}
+    assert GEN1_INPUT.read({"event": ""}) == {
+        "state": None,
+        "type": "switch",
+        "last_event": None,
+    }
+
+
+def test_a_switch_on_gen1_s_add_on_has_the_number_that_gen2_would_give_it() -> None:
+    status = {"ext_switch": {"0": {"input": 1}}}
+    assert only(status) == ("input/100", {"state": "ON", "type": "switch"})
+
+
+def test_a_button_that_only_shows_in_its_presses_is_an_input() -> None:
+    assert only({"v_eve:2": {"id": 2, "ev": "S", "ttl": 1}}) == (
+        "input/2",
+        {"state": None, "type": "button"},
+    )
+    found = channels({"v_eve:2": {}}, facts={"input:2": {"type": "button"}})
+    assert found["input/2"].facts == {"type": "button"}
 
 
 @pytest.mark.parametrize(

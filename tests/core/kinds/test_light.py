@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.kinds.light import read_gen1_light, read_light
+from bridge.core.kinds.light import GEN1_LIGHT, GEN2_LIGHT
 from bridge.core.model import Json
 from tests.core import payloads
+from tests.core.kinds.reads import channels, values
 
 
 def test_a_dimmer_of_gen2() -> None:
     component = {"id": 0, "output": True, "brightness": 55, "source": "init", "apower": 3.0}
-    assert read_light(component) == {
+    assert GEN2_LIGHT.read(component) == {
         "state": "ON",
         "brightness": 55,
         "power": 3.0,
@@ -22,11 +23,11 @@ def test_a_dimmer_of_gen2() -> None:
 
 
 def test_a_colour_strip() -> None:
-    values = read_light(payloads.rgbw())
-    assert values["color"] == {"r": 255, "g": 120, "b": 0, "w": 10}
-    assert values["color_mode"] == "rgbw"
-    assert "rgb" not in values
-    assert "white" not in values
+    read = GEN2_LIGHT.read(payloads.rgbw())
+    assert read["color"] == {"r": 255, "g": 120, "b": 0, "w": 10}
+    assert read["color_mode"] == "rgbw"
+    assert "rgb" not in read
+    assert "white" not in read
 
 
 @pytest.mark.parametrize(
@@ -43,22 +44,21 @@ def test_a_colour_strip() -> None:
     ],
 )
 def test_the_color_mode(component: dict[str, Json], mode: str) -> None:
-    assert read_light(component)["color_mode"] == mode
+    assert GEN2_LIGHT.read(component)["color_mode"] == mode
 
 
 @pytest.mark.parametrize("rgb", [None, [], [1, 2], [1, 2, 3, 4], "red", {"r": 1}])
 def test_what_is_no_colour_gives_none(rgb: Json) -> None:
-    assert "color" not in read_light({"output": True, "rgb": rgb, "brightness": 5})
+    assert "color" not in GEN2_LIGHT.read({"output": True, "rgb": rgb, "brightness": 5})
 
 
 def test_parts_of_a_colour_out_of_range_are_unknown() -> None:
-    values = read_light({"rgb": [256, -1, "x"], "white": None})
-    assert values["color"] == {"r": None, "g": None, "b": None, "w": None}
+    read = GEN2_LIGHT.read({"rgb": [256, -1, "x"], "white": None})
+    assert read["color"] == {"r": None, "g": None, "b": None, "w": None}
 
 
 def test_a_bulb_of_gen1_that_shows_a_colour() -> None:
-    status = payloads.gen1_bulb()
-    assert read_gen1_light(status["lights"][0], status["meters"][0]) == {
+    assert values(payloads.gen1_bulb(), "light/0") == {
         "state": "ON",
         "power": 4.2,
         "energy": 0.002,
@@ -76,8 +76,8 @@ def test_a_bulb_of_gen1_that_shows_a_colour() -> None:
 
 def test_the_same_bulb_in_white() -> None:
     light = payloads.gen1_bulb(mode="white")["lights"][0]
-    values = read_gen1_light(light, None)
-    assert (values["brightness"], values["color_mode"]) == (80, "color_temp")
+    read = GEN1_LIGHT.read(light)
+    assert (read["brightness"], read["color_mode"]) == (80, "color_temp")
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,34 @@ def test_the_same_bulb_in_white() -> None:
     ],
 )
 def test_the_color_mode_of_gen1(light: dict[str, Json], mode: str) -> None:
-    assert read_gen1_light(light, None)["color_mode"] == mode
+    assert GEN1_LIGHT.read(light)["color_mode"] == mode
 
 
 def test_an_effect_that_is_no_number_is_unknown() -> None:
-    assert read_gen1_light({"effect": "fire"}, None)["effect"] is None
+    assert GEN1_LIGHT.read({"effect": "fire"})["effect"] is None
 
 
 def test_a_meter_never_speaks_for_the_light() -> None:
+    light = {"ison": True, "power": 3.0, "red": 1, "green": 2, "blue": 3}
     meter = {"power": 1, "color": 5, "state": "x"}
-    values = read_gen1_light({"ison": True, "power": 3.0, "red": 1, "green": 2, "blue": 3}, meter)
-    assert (values["state"], values["color"]) == ("ON", {"r": 1, "g": 2, "b": 3})
+    read = values({"lights": [light], "meters": [meter]}, "light/0")
+    assert (read["state"], read["color"]) == ("ON", {"r": 1, "g": 2, "b": 3})
+    assert read["power"] == 3.0
+
+
+def test_a_light_that_has_another_colour_mode_may_do_other_things() -> None:
+    for status in (payloads.gen1_bulb(), payloads.strip()):
+        assert channels(status)["light/0"].decisive == ("color_mode",)
+
+
+def test_the_range_of_the_colour_temperature_is_told() -> None:
+    range_ = {"ct_min": 2700, "ct_max": 6500}
+    found = channels({"cct:0": {"ct": 3000}}, facts={"cct:0": range_})
+    assert found["light/0"].facts == range_
+    assert found["light/0"].read({"cct:0": {"ct": 3000}})["color_temp"] == 3000
+
+
+def test_what_is_new_comes_through() -> None:
+    component = {"output": True, "flags": ["no_load"], "calibration": {"progress": 5}}
+    read = GEN2_LIGHT.read(component)
+    assert (read["flags"], read["calibration"]) == (["no_load"], {"progress": 5})

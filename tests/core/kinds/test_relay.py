@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.kinds.relay import gen1_errors, read_gen1_relay, read_switch
+from bridge.core.kinds.relay import SWITCH, gen1_errors
 from bridge.core.model import Json
 from tests.core import payloads
+from tests.core.kinds.reads import values
 
 
 def test_a_switch_of_gen2() -> None:
     component = payloads.switch(0, output=True, apower=61.3, ret_aenergy={"total": 2000.9})
-    assert read_switch(component) == {
+    assert SWITCH.read(component) == {
         "state": "ON",
         "power": 61.3,
         "energy": 1.234,
@@ -27,16 +28,16 @@ def test_a_switch_of_gen2() -> None:
 
 
 def test_a_switch_without_a_meter_has_no_power() -> None:
-    values = read_switch({"id": 0, "output": False, "source": "init"})
-    assert values == {"state": "OFF", "source": "init", "errors": []}
+    read = SWITCH.read({"id": 0, "output": False, "source": "init"})
+    assert read == {"state": "OFF", "source": "init", "errors": []}
 
 
 def test_errors_of_a_switch() -> None:
-    assert read_switch({"output": False, "errors": ["overtemp"]})["errors"] == ["overtemp"]
+    assert SWITCH.read({"output": False, "errors": ["overtemp"]})["errors"] == ["overtemp"]
 
 
 def test_a_value_that_could_not_be_measured_is_null() -> None:
-    assert read_switch({"output": None, "temperature": {"tC": None}}) == {
+    assert SWITCH.read({"output": None, "temperature": {"tC": None}}) == {
         "state": None,
         "temperature": None,
         "errors": [],
@@ -45,12 +46,11 @@ def test_a_value_that_could_not_be_measured_is_null() -> None:
 
 def test_members_that_are_new_come_through() -> None:
     component = {"output": True, "timer_started_at": 1790000000, "timer_duration": 60}
-    assert read_switch(component)["timer_duration"] == 60
+    assert SWITCH.read(component)["timer_duration"] == 60
 
 
 def test_a_relay_of_gen1_with_its_meter() -> None:
-    status = payloads.gen1_relay()
-    assert read_gen1_relay(status["relays"][0], status["meters"][0]) == {
+    assert values(payloads.gen1_relay(), "relay/0") == {
         "state": "OFF",
         "source": "http",
         "power": 12.5,
@@ -61,12 +61,26 @@ def test_a_relay_of_gen1_with_its_meter() -> None:
 
 
 def test_a_relay_of_gen1_without_one() -> None:
-    assert read_gen1_relay({"ison": True}, None) == {"state": "ON", "errors": []}
+    assert values({"relays": [{"ison": True, "is_valid": True}]}, "relay/0") == {
+        "state": "ON",
+        "errors": [],
+    }
+
+
+def test_a_relay_of_gen1_whose_meter_fails_still_has_a_state() -> None:
+    status = payloads.gen1_relay(meters=[{"power": 0, "total": 0, "is_valid": False}])
+    read = values(status, "relay/0")
+    assert (read["state"], read["power"], read["energy"]) == ("OFF", None, None)
 
 
 def test_a_meter_never_speaks_for_the_relay() -> None:
-    values = read_gen1_relay({"ison": True, "source": "http"}, {"state": 5, "source": 1})
-    assert (values["state"], values["source"]) == ("ON", "http")
+    relay, meter = {"ison": True, "source": "http"}, {"state": 5, "source": 1, "errors": ["x"]}
+    read = values({"relays": [relay], "meters": [meter]}, "relay/0")
+    assert (read["state"], read["source"], read["errors"]) == ("ON", "http", [])
+
+
+def test_a_relay_that_is_too_hot_to_be_true() -> None:
+    assert SWITCH.read({"output": True, "temperature": {"tC": 999}})["temperature"] is None
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.kinds.roller import read_cover, read_gen1_roller
+from bridge.core.kinds.roller import COVER, GEN1_ROLLER
 from bridge.core.model import Json
 from tests.core import payloads
+from tests.core.kinds.reads import Status, channels, values
 
 
 def test_a_cover_of_gen2() -> None:
-    values = read_cover(payloads.cover(slat_pos=30))
+    read = COVER.read(payloads.cover(slat_pos=30))
     expected = {
         "state": "stopped",
         "position": 40,
@@ -23,8 +24,8 @@ def test_a_cover_of_gen2() -> None:
         "energy": 0.088,
         "errors": [],
     }
-    assert expected.items() <= values.items()
-    assert not {"current_pos", "target_pos", "pos_control"} & values.keys()
+    assert expected.items() <= read.items()
+    assert not {"current_pos", "target_pos", "pos_control"} & read.keys()
 
 
 @pytest.mark.parametrize(
@@ -43,32 +44,32 @@ def test_a_cover_of_gen2() -> None:
     ],
 )
 def test_the_state_of_a_cover(state: Json, shown: str | None) -> None:
-    values = read_cover(payloads.cover(state=state))
-    assert values["state"] == shown
-    assert values["calibrating"] is (state == "calibrating")
+    read = COVER.read(payloads.cover(state=state))
+    assert read["state"] == shown
+    assert read["calibrating"] is (state == "calibrating")
 
 
 @pytest.mark.parametrize("current", [101, -1, 50, None])
 def test_an_uncalibrated_cover_has_no_position(current: Json) -> None:
-    values = read_cover(payloads.cover(pos_control=False, current_pos=current))
-    assert values["position"] is None
-    assert values["calibrated"] is False
+    read = COVER.read(payloads.cover(pos_control=False, current_pos=current))
+    assert read["position"] is None
+    assert read["calibrated"] is False
 
 
 def test_a_cover_without_a_position_says_null() -> None:
     component = payloads.cover()
     del component["current_pos"]
-    assert read_cover(component)["position"] is None
+    assert COVER.read(component)["position"] is None
 
 
 def test_an_obstruction_of_a_cover() -> None:
-    values = read_cover(payloads.cover(errors=["obstruction", "overpower"]))
-    assert values["obstruction"] is True
-    assert values["errors"] == ["obstruction", "overpower"]
+    read = COVER.read(payloads.cover(errors=["obstruction", "overpower"]))
+    assert read["obstruction"] is True
+    assert read["errors"] == ["obstruction", "overpower"]
 
 
 def gen1(**members: Json) -> dict[str, Json]:
-    return read_gen1_roller(payloads.gen1_roller(**members)["rollers"][0])
+    return GEN1_ROLLER.read(payloads.gen1_roller(**members)["rollers"][0])
 
 
 @pytest.mark.parametrize(
@@ -92,17 +93,17 @@ def test_the_state_of_gen1_is_the_direction_of_travel(
 
 
 def test_a_roller_of_gen1() -> None:
-    values = gen1()
+    read = gen1()
     expected = {"position": 100, "calibrated": True, "obstruction": False, "power": 0.0}
-    assert expected.items() <= values.items()
-    assert values["errors"] == []
+    assert expected.items() <= read.items()
+    assert read["errors"] == []
 
 
 @pytest.mark.parametrize("position", [101, -1, 50])
 def test_an_uncalibrated_roller_has_no_position(position: Json) -> None:
-    values = gen1(positioning=False, current_pos=position)
-    assert (values["position"], values["calibrated"]) == (None, False)
-    assert values["state"] == "stopped"
+    read = gen1(positioning=False, current_pos=position)
+    assert (read["position"], read["calibrated"]) == (None, False)
+    assert read["state"] == "stopped"
 
 
 def test_a_position_that_is_not_known_is_null_even_if_it_calls_itself_calibrated() -> None:
@@ -111,6 +112,34 @@ def test_a_position_that_is_not_known_is_null_even_if_it_calls_itself_calibrated
 
 
 def test_an_obstruction_of_gen1() -> None:
-    values = gen1(stop_reason="obstacle", overtemperature=True)
-    assert values["obstruction"] is True
-    assert values["errors"] == ["overtemp"]
+    read = gen1(stop_reason="obstacle", overtemperature=True)
+    assert read["obstruction"] is True
+    assert read["errors"] == ["overtemp"]
+
+
+def test_a_direction_that_is_none_is_unknown() -> None:
+    assert COVER.read(payloads.cover(last_direction="sideways"))["last_direction"] is None
+
+
+def test_a_roller_of_gen1_whose_meter_fails() -> None:
+    assert gen1(power=0, is_valid=False)["power"] is None
+    assert gen1(power=0, is_valid=False)["state"] == "open"
+
+
+def test_both_directions_of_a_motor_are_metered_for_the_roller() -> None:
+    # 600 + 2,460 watt-minutes = 51 Wh.
+    status = payloads.gen1_roller()
+    status["meters"] = [{"total": 600, "is_valid": True}, {"total": 2_460, "is_valid": "true"}]
+    assert values(status, "roller/0")["energy"] == 0.051
+
+
+@pytest.mark.parametrize("meter", [{"total": 5, "is_valid": False}, {"total": None}, {}, 5])
+def test_a_meter_that_is_not_known_makes_no_smaller_sum(meter: Json) -> None:
+    status = payloads.gen1_roller()
+    status["meters"] = [{"total": 600}, meter]
+    assert values(status, "roller/0")["energy"] is None
+
+
+@pytest.mark.parametrize("status", [payloads.shutter(), payloads.gen1_roller()])
+def test_a_roller_that_is_calibrated_can_do_more(status: Status) -> None:
+    assert channels(status)["roller/0"].decisive == ("calibrated",)
