@@ -10,8 +10,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bridge.core import jsontext
-from bridge.core.commands import Command, LightCommand, RelayCommand, RollerCommand
+from bridge.core import jsontext, rpc
+from bridge.core.commands import (
+    Command,
+    LightCommand,
+    RelayCommand,
+    RollerCommand,
+    RollerPosition,
+)
 from bridge.core.ids import cloud_id, device_from_cloud
 from bridge.core.model import (
     CommandAnswered,
@@ -29,6 +35,7 @@ HIGHEST_REQUEST = 2**30 - 1
 """Commands take the numbers up to here as `trid`, actions those above."""
 
 _TEXT_LIMIT = 300
+_UP_DOWN = {"open": "up", "close": "down"}
 _HEX_BYTE = re.compile(r"[0-9A-Fa-f]{1,4}")
 
 
@@ -76,6 +83,8 @@ def decode(data: bytes, link: LinkId) -> Decoded:
             return SettingsReported(link, _device(frame), _object(frame, "settings"))
         case "Shelly:CommandResponse":
             return _command_answer(frame, link)
+        case "Shelly:JrpcResponse":
+            return _call_answer(frame, link)
         case "Integrator:ActionResponse":
             return _action_answer(frame)
         case "Error":
@@ -125,6 +134,30 @@ def _command_answer(frame: Mapping[str, Json], link: LinkId) -> CommandAnswered:
     return CommandAnswered(link, request, data.get("isok") is True, _text(data.get("res")))
 
 
+def _call_answer(frame: Mapping[str, Json], link: LinkId) -> CommandAnswered:
+    """The answer to a native call: a `result`, which may be null, or an `error`."""
+    request = frame.get("trid")
+    response = frame.get("response")
+    if not isinstance(request, int) or request is True or not isinstance(response, Mapping):
+        raise FrameError("bad_answer", "a call's answer has no trid or no response")
+    error = response.get("error")
+    if error is None and "result" not in response:
+        raise FrameError("bad_answer", "a call's answer has neither result nor error")
+    return CommandAnswered(link, request, error is None, rpc_error(error))
+
+
+def rpc_error(error: Json) -> str | None:
+    """What a native call's `error` says: `code: message`, or the text that it is.
+
+    (Shelly docs, Gen2 RPC protocol; the cloud itself answers with a plain text.)
+    """
+    if isinstance(error, Mapping):
+        parts = [error.get("code"), error.get("message")]
+        told = [str(part) for part in parts if isinstance(part, int | str) and part is not True]
+        return ": ".join(told)[:_TEXT_LIMIT] or None
+    return _text(error)
+
+
 def _action_answer(frame: Mapping[str, Json]) -> ActionAnswered:
     data = frame.get("data")
     if not isinstance(data, Mapping) or not isinstance(data.get("result"), str):
@@ -153,9 +186,26 @@ def grants_control(groups: Json) -> bool:
     raise FrameError("access_groups", "accessGroups is not a hex byte")
 
 
-def encode_command(send: SendCommand) -> str:
-    """The `Shelly:CommandRequest` frame of a command."""
+def encode_command(send: SendCommand, *, up_down: bool = False) -> str:
+    """The frame of a command: `Shelly:CommandRequest`, or `Shelly:JrpcRequest` if it is native.
+
+    With `up_down` a roller goes `up` and `down` instead of `open` and `close`: Shelly's pages
+    differ in that, and so do its servers. Raises `ValueError` for what neither has words for.
+    """
+    if send.native:
+        method, parameters = rpc.encode(send)
+        return jsontext.dump(
+            {
+                "event": "Shelly:JrpcRequest",
+                "trid": send.request,
+                "deviceId": cloud_id(send.device),
+                "method": method,
+                "params": parameters,
+            }
+        )
     name, parameters = _parameters(send.command, gen1=send.target.component == "lights")
+    if up_down and name == "roller":
+        parameters["go"] = _UP_DOWN.get(parameters["go"], parameters["go"])
     return jsontext.dump(
         {
             "event": "Shelly:CommandRequest",
@@ -179,17 +229,19 @@ def encode_action(action: str, device: DeviceId, request: int) -> str:
 
 def _parameters(command: Command, *, gen1: bool) -> tuple[str, dict[str, Json]]:
     if isinstance(command, RelayCommand):
-        return "relay", _given(turn=command.turn.value, timeout=_seconds(command.timer))
+        return "relay", _given(turn=command.turn.value, timeout=rpc.shortest(command.timer))
     if isinstance(command, LightCommand):
         return "light", _light(command, gen1=gen1)
     if isinstance(command, RollerCommand):
-        return "roller", _given(go=command.go.value, duration=_seconds(command.duration))
-    return "roller_to_pos", _given(
-        pos=command.position,
-        rel=command.relative,
-        slat_pos=command.slat_position,
-        slat_rel=command.slat_relative,
-    )
+        return "roller", _given(go=command.go.value, duration=rpc.shortest(command.duration))
+    if isinstance(command, RollerPosition):
+        return "roller_to_pos", _given(
+            pos=command.position,
+            rel=command.relative,
+            slat_pos=command.slat_position,
+            slat_rel=command.slat_relative,
+        )
+    raise ValueError(f"the cloud has no words for a {type(command).__name__}")
 
 
 def _light(command: LightCommand, *, gen1: bool) -> dict[str, Json]:
@@ -212,13 +264,9 @@ def _light(command: LightCommand, *, gen1: bool) -> dict[str, Json]:
         white=command.white,
         effect=command.effect,
         transition=None if command.transition is None else round(command.transition * 1000),
-        timeout=_seconds(command.timer),
+        timeout=rpc.shortest(command.timer),
     )
 
 
 def _given(**parameters: Json) -> dict[str, Json]:
     return {key: value for key, value in parameters.items() if value is not None}
-
-
-def _seconds(value: float | None) -> float | int | None:
-    return int(value) if value is not None and value.is_integer() else value

@@ -24,7 +24,7 @@ class Go(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RelayCommand:
-    """Switch an output; `timer` (s) flips it back."""
+    """Switch an output, a flag or a breaker; `timer` (s) flips an output back."""
 
     turn: Turn
     timer: float | None = None
@@ -71,7 +71,95 @@ class RollerPosition:
     slat_relative: int | None = None
 
 
-Command = RelayCommand | LightCommand | RollerCommand | RollerPosition
+@dataclass(frozen=True, slots=True)
+class SetValue:
+    """Give a virtual component a value; a number counts as reached within `tolerance`."""
+
+    value: float | str
+    tolerance: float = 0.0
+
+
+class Push(StrEnum):
+    """How a virtual button can be pushed (Shelly docs, Gen2 Button)."""
+
+    SINGLE = "single_push"
+    DOUBLE = "double_push"
+    TRIPLE = "triple_push"
+    LONG = "long_push"
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonCommand:
+    """Push a virtual button."""
+
+    push: Push = Push.SINGLE
+
+
+@dataclass(frozen=True, slots=True)
+class ThermostatCommand:
+    """Set a thermostat; `target_temperature` in °C, what is None stays as it is."""
+
+    target_temperature: float | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MuteCommand:
+    """Silence an alarm."""
+
+
+class Slot(StrEnum):
+    """The two places of a scent diffuser."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+@dataclass(frozen=True, slots=True)
+class SlotCommand:
+    """Change a slot of a scent diffuser; `intensity` 0–100 %, what is None stays as it is."""
+
+    slot: Slot
+    on: bool | None = None
+    intensity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoostCommand:
+    """Start or stop the boost of a scent diffuser's slot."""
+
+    slot: Slot
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModeCommand:
+    """Start a scent diffuser's mode by its name; None ends it."""
+
+    mode: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AwayCommand:
+    """Switch a scent diffuser's away mode."""
+
+    on: bool
+
+
+Command = (
+    RelayCommand
+    | LightCommand
+    | RollerCommand
+    | RollerPosition
+    | SetValue
+    | ButtonCommand
+    | ThermostatCommand
+    | MuteCommand
+    | SlotCommand
+    | BoostCommand
+    | ModeCommand
+    | AwayCommand
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bridge.core.commands import (
+    AwayCommand,
+    BoostCommand,
+    ButtonCommand,
     Command,
     Go,
     LightCommand,
+    ModeCommand,
+    MuteCommand,
     RelayCommand,
     RollerCommand,
     RollerPosition,
+    SetValue,
+    SlotCommand,
+    ThermostatCommand,
     Turn,
 )
 from bridge.core.kinds.fields import Values
@@ -27,6 +35,9 @@ _AFTER: dict[Go, tuple[str, ...]] = {
 _NEAR = 2
 """Rollers stop within this many percent of where they were sent."""
 
+_WARM = 0.051
+"""Thermostats round a target by less than this (°C)."""
+
 
 def is_absolute(command: Command) -> bool:
     """Whether doing it twice is the same as doing it once."""
@@ -34,7 +45,9 @@ def is_absolute(command: Command) -> bool:
         return command.turn is not Turn.TOGGLE and command.timer is None
     if isinstance(command, RollerPosition):
         return command.relative is None and command.slat_relative is None
-    return command.duration is None
+    if isinstance(command, RollerCommand):
+        return command.duration is None
+    return not isinstance(command, ButtonCommand)
 
 
 def covers(newer: Command, older: Command) -> bool:
@@ -47,6 +60,12 @@ def covers(newer: Command, older: Command) -> bool:
         return _drives_over(newer, older)
     if isinstance(newer, RollerCommand):
         return isinstance(older, RollerCommand | RollerPosition)
+    if isinstance(newer, ThermostatCommand) and isinstance(older, ThermostatCommand):
+        return _asked(older) <= _asked(newer)
+    if isinstance(newer, SlotCommand) and isinstance(older, SlotCommand):
+        return newer.slot is older.slot and _asked(older) <= _asked(newer)
+    if isinstance(newer, BoostCommand) and isinstance(older, BoostCommand):
+        return newer.slot is older.slot
     return type(newer) is type(older)
 
 
@@ -69,6 +88,14 @@ def changed_keys(command: LightCommand) -> set[str]:
     return {name for name in names if getattr(command, name) is not None}
 
 
+def _asked(command: ThermostatCommand | SlotCommand) -> set[str]:
+    if isinstance(command, ThermostatCommand):
+        parts = {"target": command.target_temperature, "enabled": command.enabled}
+    else:
+        parts = {"on": command.on, "intensity": command.intensity}
+    return {name for name, value in parts.items() if value is not None}
+
+
 def color_parts(values: Values) -> Mapping[str, Json]:
     """The parts of the colour that a light shows, if it shows one."""
     color = values.get("color")
@@ -83,7 +110,11 @@ def shows(command: Command, before: Values, now: Values) -> bool:
         return _lit(command, before, now)
     if isinstance(command, RollerCommand):
         return now.get("state") in _AFTER[command.go]
-    return _positioned(command, before, now)
+    if isinstance(command, RollerPosition):
+        return _positioned(command, before, now)
+    if isinstance(command, SetValue):
+        return _valued(command, now.get("value"))
+    return _appliance(command, now)
 
 
 def _turned(turn: Turn | None, before: Values, now: Values) -> bool:
@@ -128,5 +159,43 @@ def _positioned(command: RollerPosition, before: Values, now: Values) -> bool:
     return state == "closing" and start > command.position
 
 
-def _near(value: object, wanted: int) -> bool:
-    return isinstance(value, int | float) and abs(value - wanted) <= _NEAR
+def _valued(command: SetValue, value: Json) -> bool:
+    if isinstance(command.value, str):
+        return bool(value == command.value)
+    return _near(value, command.value, command.tolerance)
+
+
+def _appliance(
+    command: ButtonCommand
+    | ThermostatCommand
+    | MuteCommand
+    | SlotCommand
+    | BoostCommand
+    | ModeCommand
+    | AwayCommand,
+    now: Values,
+) -> bool:
+    match command:
+        case ButtonCommand():
+            # A button has no state; that the device took the push is all there is to know.
+            return True
+        case ThermostatCommand(temperature, enabled):
+            warm = temperature is None or _near(now.get("target_temperature"), temperature, _WARM)
+            return warm and (enabled is None or now.get("enabled") is enabled)
+        case MuteCommand():
+            return now.get("mute") is True
+        case SlotCommand(slot, on, intensity):
+            lit = on is None or now.get(f"{slot}_on") is on
+            return lit and (intensity is None or now.get(f"{slot}_intensity") == intensity)
+        case BoostCommand(slot, on):
+            return bool(now.get(f"{slot}_boost")) is on
+        case ModeCommand(mode):
+            return bool(now.get("mode") == mode)
+        case AwayCommand(on):
+            return now.get("away_mode") is on
+
+
+def _near(value: object, wanted: float, distance: float = _NEAR) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value - wanted) <= distance

@@ -16,10 +16,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bridge.core import rpc
 from bridge.core.cloud import HIGHEST_REQUEST
 from bridge.core.confirm import covers, is_absolute, shows
 from bridge.core.device import ChannelKey
-from bridge.core.instructions import RefusedError
+from bridge.core.instructions.wanted import RefusedError
 from bridge.core.kinds.fields import Values
 from bridge.core.model import CommandAnswered, CommandNotSent, DeviceId, Effect, Now, SendCommand
 from bridge.core.results import Order, Route, Stage
@@ -30,6 +31,10 @@ MOST_PENDING = 256
 
 MOST_WAITING = 16
 """Commands that may wait for one device."""
+
+
+_WAY_LOST = frozenset({"host_down", "device_offline"})
+"""Results that another way to the device might have spared the sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class Dispatch:
         self._count = 0
         self.route_again: Callable[[Route], Route] = lambda route: route
         """Finds the way of a command that waited anew; raises `RefusedError` if there is none."""
+        self.route_besides: Callable[[Route], Route | None] = lambda _: None
+        """Finds another way than this one, if there is one now."""
 
     def __len__(self) -> int:
         return self._count
@@ -139,13 +146,23 @@ class Dispatch:
         route = order.route
         self._last_request = self._last_request % HIGHEST_REQUEST + 1
         order.request = self._last_request
+        if route.native:
+            order.command = rpc.settled(order.command, route.target, order.before.get("state"))
         self._free_at[route.device] = now.mono + self._limits.min_interval
         self._sent[order.request] = order
         self._watched.setdefault((route.device, route.channel), []).append(order)
-        self._timers.set(AnswerDue(order.request), now.mono + self._limits.timeout)
+        # A command for a device that sleeps may be sent at any time until its deadline.
+        latest = order.deadline if order.waits else now.mono
+        self._timers.set(AnswerDue(order.request), latest + self._limits.timeout)
         return [
             SendCommand(
-                route.link, route.device, route.target, order.command, order.request, order.deadline
+                route.link,
+                route.device,
+                route.target,
+                order.command,
+                order.request,
+                order.deadline,
+                native=route.native,
             )
         ]
 
@@ -168,17 +185,26 @@ class Dispatch:
         self._timers.set(AnswerDue(answer.request), now.mono + self._limits.confirm_timeout)
         return effects
 
-    def route_of(self, request: int) -> tuple[DeviceId, ChannelKey] | None:
-        """The channel that a sent command is for."""
-        order = self._sent.get(request)
-        return (order.route.device, order.route.channel) if order else None
+    def sent(self, request: int) -> Order | None:
+        """The command that was sent with a number, unless it is finished."""
+        return self._sent.get(request)
 
     def not_sent(self, event: CommandNotSent, now: Now) -> list[Effect]:
-        """The source gave the command back; not one that was accepted already."""
+        """The source gave the command back; not one that was accepted already.
+
+        As it was never sent, it may go by another way, once.
+        """
         order = self._sent.get(event.request)
         if order is None or order.route.link != event.link or order.accepted:
             return []
         self._finish(order)
+        other = None
+        if event.status in _WAY_LOST and not order.rerouted and now.mono < order.deadline:
+            other = self.route_besides(order.route)
+        if other is not None:
+            order.route, order.rerouted = other, True
+            self._count += 1
+            return self._send(order, now)
         return order.result(event.status, Stage.REFUSED, now, event.text)
 
     def timed_out(self, key: AnswerDue, now: Now) -> list[Effect]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 
-from bridge.core import instructions, jsontext, topics
+from bridge.core import abilities, jsontext, topics
+from bridge.core.abilities import Way
 from bridge.core.device import ChannelState, Device, Path
 from bridge.core.dispatch import Dispatch
-from bridge.core.instructions import Instruction, RefusedError
-from bridge.core.model import Access, Effect, Log, MessageArrived, Now, Refresh
+from bridge.core.instructions.builders import to_command
+from bridge.core.instructions.payload import Instruction, read
+from bridge.core.instructions.wanted import RefusedError
+from bridge.core.model import Access, Effect, LinkId, Log, MessageArrived, Now, Refresh
 from bridge.core.registry import Registry
 from bridge.core.results import Order, Route, Sender, Stage, result
 
@@ -33,6 +36,17 @@ class Instructed:
             raise RefusedError("unknown", "what the command was for is no more")
         return self._route(device, state)
 
+    def route_besides(self, route: Route) -> Route | None:
+        """Another way for a command that could not be sent by this one, if there is one now."""
+        device = self._registry.devices.get(route.device)
+        state = device.channels.get(route.channel) if device is not None else None
+        if device is None or state is None or state.channel.target != route.target:
+            return None
+        try:
+            return self._route(device, state, besides=route.link)
+        except RefusedError:
+            return None
+
     def get(self, parsed: topics.Parsed, message: MessageArrived) -> list[Effect]:
         """Ask the source for the device's whole state."""
         device = self._registry.find(parsed.name)
@@ -45,14 +59,16 @@ class Instructed:
         return [
             Refresh(path.link, device.id)
             for path in device.paths.values()
-            if path.link in self._registry.links and self._registry.links[path.link].connected
+            if path.link in self._registry.links
+            and self._registry.links[path.link].connected
+            and not path.away
         ]
 
     def set(self, parsed: topics.Parsed, message: MessageArrived, now: Now) -> list[Effect]:
         """Run the command, or answer why not; an empty payload is nothing."""
         if not message.payload:
             return []
-        instruction = instructions.read(message.payload, parsed.key, parsed.kind)
+        instruction = read(message.payload, parsed.key, parsed.kind)
         sender = self._sender(parsed, message, instruction)
         try:
             self._check_message(message, instruction)
@@ -87,6 +103,7 @@ class Instructed:
         asked = message.response_topic
         if asked is not None and not self._registry.settings.topics.is_answer_box(asked):
             asked = None
+        device = self._registry.find(parsed.name)
         return Sender(
             topic=self._registry.settings.topics.channel(parsed.name, parsed.kind, parsed.number),
             arrived=message.at,
@@ -95,6 +112,7 @@ class Instructed:
             qos=message.qos,
             response_topic=asked,
             correlation=message.correlation,
+            device=device.id if device is not None else None,
             failures=self._registry.settings.topics.bridge("event"),
         )
 
@@ -118,26 +136,52 @@ class Instructed:
         device = self._registry.find(parsed.name)
         if device is None:
             raise RefusedError("unknown", "there is no such device")
-        state = device.channels.get((parsed.kind, parsed.number))
+        number = parsed.number
+        state = device.channels.get((parsed.kind, number)) if isinstance(number, int) else None
         if state is None:
             if not device.channels:
-                self._path(device)
-            raise RefusedError("unknown", f"the device has no {parsed.kind}/{parsed.number}")
-        command = instructions.to_command(instruction.wanted, state)
+                self._usable(device, self._registry.best_path(device))
+            raise RefusedError("unknown", f"the device has no {parsed.kind}/{number}")
+        command = to_command(instruction.wanted, state)
         route = self._route(device, state)
+        waits = device.paths[route.link].away
         limit = self._registry.settings.limits.timeout
-        ttl = limit if instruction.ttl is None else min(instruction.ttl, limit)
-        return Order(sender, route, command, sender.arrived + ttl, before=state.values)
+        if waits and instruction.ttl is None:
+            text = "the device sleeps; a command waits for it only as long as its ttl (s) says"
+            raise RefusedError("device_offline", text)
+        ttl = limit if instruction.ttl is None else instruction.ttl
+        end = sender.arrived + (ttl if waits else min(ttl, limit))
+        order = Order(sender, route, command, end, before=state.values, waits=waits)
+        limited = abilities.is_limited(state, device.paths[route.link])
+        if limited and abilities.is_more_than_on_off(command):
+            text = "on and off are all that the cloud takes for this light; it refused more"
+            raise RefusedError("unsupported", text)
+        return order
 
-    def _route(self, device: Device, state: ChannelState) -> Route:
-        path = self._path(device)
+    def _route(self, device: Device, state: ChannelState, besides: LinkId | None = None) -> Route:
+        """The best of the ways by which the channel can be told something, `besides` one."""
         channel = state.channel
-        key = (channel.kind, channel.number)
-        return Route(device.id, key, channel.target, path.link, path.kind)
+        ways = {
+            path.link: way
+            for path in device.paths.values()
+            if path.link != besides
+            and (way := abilities.way(self._registry, device, channel, path)) is not None
+        }
+        best = self._registry.best_path(device)
+        if best is not None and not ways:
+            raise RefusedError("unsupported", abilities.why_not(device, channel, best))
+        path = self._usable(device, self._registry.best_path(device, ways))
+        return Route(
+            device.id,
+            (channel.kind, channel.number),
+            channel.target,
+            path.link,
+            path.kind,
+            native=ways[path.link] is Way.NATIVE,
+        )
 
-    def _path(self, device: Device) -> Path:
-        """The way that a command would go; refuses if there is none now."""
-        path = self._registry.best_path(device)
+    def _usable(self, device: Device, path: Path | None) -> Path:
+        """The path, if a command can go by it now; refuses otherwise."""
         link = self._registry.links.get(path.link) if path is not None else None
         if path is None or link is None or not link.connected:
             raise RefusedError("host_down", "the connection to Shelly's cloud is down")
@@ -145,6 +189,8 @@ class Instructed:
             raise RefusedError("read_only", "the owner has withdrawn access to the device")
         if path.access is not Access.CONTROL:
             raise RefusedError("read_only", "the owner allows reading only")
+        if path.away and device.wake_period is None:
+            raise RefusedError("device_offline", "the device is not connected to the bridge")
         if device.online is False or path.online is False:
             raise RefusedError("device_offline", "the device is offline")
         return path

@@ -53,6 +53,8 @@ class Sender:
     qos: int = 1
     response_topic: str | None = None
     correlation: bytes | None = None
+    device: DeviceId | None = None
+    """The device that is meant, if there is one of that name."""
     failures: str | None = None
     """The topic on which failures are told as well: `bridge/event`."""
 
@@ -66,6 +68,8 @@ class Route:
     target: Target
     link: LinkId
     source: SourceKind
+    native: bool = False
+    """In the device's own RPC, not in the cloud's words."""
 
 
 @dataclass(slots=True)
@@ -82,6 +86,10 @@ class Order:
     shown: bool = False
     """The state that was asked for was seen since it was sent."""
     accepted: bool = False
+    waits: bool = False
+    """Its device sleeps; it is sent when that wakes."""
+    rerouted: bool = False
+    """Another way than the first one was taken."""
 
     def result(self, status: str, stage: Stage, now: Now, error: str | None = None) -> list[Effect]:
         """The messages that tell the sender of this command."""
@@ -111,9 +119,10 @@ def result(
             "ts": iso(now.wall),
         }
     )
-    properties: list[tuple[str, str]] = []
-    if route is not None:
-        properties = [("source", route.source.value), ("device", route.device)]
+    device = route.device if route is not None else sender.device
+    properties = [("source", route.source.value)] if route is not None else []
+    if device is not None:
+        properties.append(("device", device))
     places: list[tuple[str, bytes | None]] = [(f"{sender.topic}/result", None)]
     if sender.response_topic is not None:
         places.append((sender.response_topic, sender.correlation))
@@ -133,7 +142,7 @@ def result(
     if sender.failures is not None and status not in _NO_FAILURES:
         failure = {
             "type": "command_failed",
-            "device": route.device if route else None,
+            "device": device,
             "topic": sender.topic,
             "status": status,
             "error": error,

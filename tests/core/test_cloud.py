@@ -17,6 +17,7 @@ from bridge.core.cloud import (
     encode_action,
     encode_command,
     grants_control,
+    rpc_error,
 )
 from bridge.core.commands import (
     Command,
@@ -25,6 +26,7 @@ from bridge.core.commands import (
     RelayCommand,
     RollerCommand,
     RollerPosition,
+    SetValue,
     Target,
     Turn,
 )
@@ -122,6 +124,42 @@ def test_a_command_s_answer_without_number_or_data(trid: Json, data: Json) -> No
     assert refused({"event": "Shelly:CommandResponse", "trid": trid, "data": data}) == "bad_answer"
 
 
+@pytest.mark.parametrize(
+    ("response", "ok", "text"),
+    [
+        ({"result": {"was_on": False}}, True, None),
+        ({"result": None}, True, None),
+        ({"result": None, "error": None}, True, None),
+        ({"error": "WRONG_ID"}, False, "WRONG_ID"),
+        ({"error": {"code": -103, "message": "Invalid value"}}, False, "-103: Invalid value"),
+        ({"error": {"message": "Invalid value"}}, False, "Invalid value"),
+        ({"error": {"code": 500, "message": None}}, False, "500"),
+        ({"error": {}}, False, None),
+        ({"error": 5}, False, None),
+        ({"error": "x" * 5_000}, False, "x" * 300),
+    ],
+)
+def test_the_answer_to_a_native_call(response: Json, ok: bool, text: str | None) -> None:
+    frame = {"event": "Shelly:JrpcResponse", "trid": 17, "deviceId": ID, "response": response}
+    assert read(frame) == CommandAnswered(HOST, 17, ok, text)
+
+
+@pytest.mark.parametrize(
+    ("trid", "response"),
+    [(None, {"result": 1}), ("17", {"result": 1}), (True, {"result": 1}), (17, None), (17, {})],
+)
+def test_an_answer_to_a_native_call_that_says_nothing(trid: Json, response: Json) -> None:
+    assert refused({"event": "Shelly:JrpcResponse", "trid": trid, "response": response}) == (
+        "bad_answer"
+    )
+
+
+@given(JSON)
+def test_any_error_of_a_call_is_a_short_text_or_none(error: Json) -> None:
+    text = rpc_error(error)
+    assert text is None or len(text) <= 300
+
+
 def test_a_verified_device() -> None:
     data = {
         "result": "OK",
@@ -194,7 +232,7 @@ def test_what_is_no_hex_byte_is_refused(groups: Json) -> None:
 EVENTS = st.sampled_from(
     [
         *("Shelly:StatusOnChange", "Shelly:Online", "Shelly:Settings", "Shelly:CommandResponse"),
-        *("Integrator:ActionResponse", "Error", "Shelly:Other"),
+        *("Integrator:ActionResponse", "Shelly:JrpcResponse", "Error", "Shelly:Other"),
     ]
 )
 FRAMES = st.fixed_dictionaries(
@@ -209,6 +247,7 @@ FRAMES = st.fixed_dictionaries(
         "online": JSON,
         "trid": JSON,
         "message": JSON,
+        "response": JSON | st.fixed_dictionaries({}, optional={"result": JSON, "error": JSON}),
         "data": OBJECTS
         | JSON
         | st.fixed_dictionaries(
@@ -307,3 +346,20 @@ def test_a_question_about_a_device() -> None:
         "data": {"action": "DeviceVerify", "deviceId": ID},
     }
     assert number < 2**31
+
+
+def test_a_native_call_s_frame() -> None:
+    command = SetValue(21.0)
+    send = SendCommand(HOST, DEVICE, Target("number", 201), command, 18, 99.0, native=True)
+    assert json.loads(encode_command(send)) == {
+        "event": "Shelly:JrpcRequest",
+        "trid": 18,
+        "deviceId": ID,
+        "method": "Number.Set",
+        "params": {"id": 201, "value": 21},
+    }
+
+
+def test_the_cloud_has_no_words_for_the_rest() -> None:
+    with pytest.raises(ValueError, match="SetValue"):
+        sent(SetValue(5), "number")

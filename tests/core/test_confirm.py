@@ -7,12 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.commands import (
+    AwayCommand,
+    BoostCommand,
+    ButtonCommand,
     Command,
     Go,
     LightCommand,
+    ModeCommand,
+    MuteCommand,
+    Push,
     RelayCommand,
     RollerCommand,
     RollerPosition,
+    SetValue,
+    Slot,
+    SlotCommand,
+    ThermostatCommand,
     Turn,
 )
 from bridge.core.confirm import changed_keys, covers, is_absolute, shows
@@ -146,6 +156,50 @@ def test_a_roller_that_did_not_know_where_it_was(start: Json) -> None:
     assert not shows(RollerPosition(70), before, {"position": None, "state": "opening"})
 
 
+@pytest.mark.parametrize(
+    ("command", "now", "shown"),
+    [
+        (SetValue(21.5, 1e-6), {"value": 21.5}, True),
+        (SetValue(21.5, 1e-6), {"value": 21.4999999}, True),
+        (SetValue(21.5, 1e-6), {"value": 21.6}, False),
+        (SetValue(21.3, 0.25), {"value": 21.5}, True),
+        (SetValue(1, 0.25), {"value": True}, False),
+        (SetValue(1, 0.25), {"value": None}, False),
+        (SetValue(1, 0.25), {}, False),
+        (SetValue("eco"), {"value": "eco"}, True),
+        (SetValue("eco"), {"value": "full"}, False),
+        (SetValue("1"), {"value": 1}, False),
+        (ThermostatCommand(21.5), {"target_temperature": 21.5}, True),
+        (ThermostatCommand(21.53), {"target_temperature": 21.5}, True),
+        (ThermostatCommand(21.6), {"target_temperature": 21.5}, False),
+        (ThermostatCommand(21.5), {"target_temperature": None}, False),
+        (ThermostatCommand(enabled=True), {"enabled": True}, True),
+        (ThermostatCommand(enabled=False), {"enabled": None}, False),
+        (ThermostatCommand(20, enabled=True), {"target_temperature": 20, "enabled": False}, False),
+        (MuteCommand(), {"mute": True}, True),
+        (MuteCommand(), {"mute": False}, False),
+        (SlotCommand(Slot.LEFT, on=True), {"left_on": True}, True),
+        (SlotCommand(Slot.LEFT, on=True), {"right_on": True}, False),
+        (SlotCommand(Slot.LEFT, intensity=40), {"left_intensity": 40}, True),
+        (SlotCommand(Slot.LEFT, on=True, intensity=40), {"left_intensity": 40}, False),
+        (BoostCommand(Slot.RIGHT, on=True), {"right_boost": {"started_at": 5}}, True),
+        (BoostCommand(Slot.RIGHT, on=True), {"right_boost": None}, False),
+        (BoostCommand(Slot.RIGHT, on=False), {"right_boost": None}, True),
+        (ModeCommand("Evening"), {"mode": "Evening"}, True),
+        (ModeCommand(None), {"mode": "Evening"}, False),
+        (ModeCommand(None), {"mode": None}, True),
+        (AwayCommand(on=True), {"away_mode": True}, True),
+        (AwayCommand(on=True), {"away_mode": None}, False),
+    ],
+)
+def test_other_things(command: Command, now: Values, shown: bool) -> None:
+    assert shows(command, {}, now) is shown
+
+
+def test_a_button_shows_nothing_and_so_nothing_is_waited_for() -> None:
+    assert shows(ButtonCommand(), {}, {})
+
+
 RELAYS = st.builds(RelayCommand, st.sampled_from(Turn), st.none() | st.just(5.0))
 LIGHTS = st.builds(
     LightCommand,
@@ -161,13 +215,31 @@ PARTS = st.none() | st.integers(0, 100)
 ROLLERS = st.builds(RollerCommand, st.sampled_from(Go), st.none() | st.just(5.0)) | st.builds(
     RollerPosition, PARTS, PARTS, PARTS, PARTS
 )
+SLOTS = st.sampled_from(Slot)
+FLAGS = st.none() | st.booleans()
+OTHERS = (
+    st.builds(SetValue, st.floats(-5, 5) | st.text(max_size=3), st.floats(0, 1))
+    | st.builds(ButtonCommand, st.sampled_from(Push))
+    | st.builds(ThermostatCommand, st.none() | st.floats(4, 35), FLAGS)
+    | st.just(MuteCommand())
+    | st.builds(SlotCommand, SLOTS, FLAGS, PARTS)
+    | st.builds(BoostCommand, SLOTS, st.booleans())
+    | st.builds(ModeCommand, st.none() | st.text(max_size=3))
+    | st.builds(AwayCommand, st.booleans())
+)
 VALUES = st.fixed_dictionaries(
     {},
-    optional=dict.fromkeys(("state", "brightness", "color", "effect", "position", "target"), JSON),
+    optional=dict.fromkeys(
+        (
+            *("state", "brightness", "color", "effect", "position", "target", "value", "mode"),
+            *("target_temperature", "enabled", "mute", "left_on", "right_boost", "away_mode"),
+        ),
+        JSON,
+    ),
 )
 
 
-@given(RELAYS | LIGHTS | ROLLERS, VALUES, VALUES)
+@given(RELAYS | LIGHTS | ROLLERS | OTHERS, VALUES, VALUES)
 def test_no_state_makes_it_stumble(command: Command, before: Values, now: Values) -> None:
     assert shows(command, before, now) in (True, False)
 
@@ -187,6 +259,10 @@ def test_no_state_makes_it_stumble(command: Command, before: Values, now: Values
         (RollerPosition(relative=5), False),
         (RollerPosition(slat_relative=5), False),
         (RollerPosition(5, slat_position=5), True),
+        (SetValue(5), True),
+        (ThermostatCommand(20), True),
+        (BoostCommand(Slot.LEFT, on=True), True),
+        (ButtonCommand(), False),
     ],
 )
 def test_doing_it_twice_is_doing_it_once_for_absolute_ones(
@@ -219,6 +295,18 @@ def test_doing_it_twice_is_doing_it_once_for_absolute_ones(
         (RollerPosition(5), RollerPosition(5, slat_position=5), False),
         (RollerPosition(slat_position=5), RollerPosition(slat_position=6), True),
         (RollerPosition(5, slat_position=5), RollerPosition(6), True),
+        (SetValue(5), SetValue(6), True),
+        (ButtonCommand(), ButtonCommand(), False),
+        (ThermostatCommand(20), ThermostatCommand(21), True),
+        (ThermostatCommand(20), ThermostatCommand(enabled=True), False),
+        (ThermostatCommand(20, enabled=True), ThermostatCommand(21), True),
+        (SlotCommand(Slot.LEFT, on=True), SlotCommand(Slot.LEFT, on=False), True),
+        (SlotCommand(Slot.LEFT, on=True), SlotCommand(Slot.RIGHT, on=False), False),
+        (SlotCommand(Slot.LEFT, on=True), SlotCommand(Slot.LEFT, intensity=5), False),
+        (BoostCommand(Slot.LEFT, on=True), BoostCommand(Slot.LEFT, on=False), True),
+        (BoostCommand(Slot.LEFT, on=True), BoostCommand(Slot.RIGHT, on=False), False),
+        (ModeCommand("a"), ModeCommand("b"), True),
+        (ModeCommand("a"), AwayCommand(on=True), False),
     ],
 )
 def test_a_newer_command_replaces_what_it_decides(

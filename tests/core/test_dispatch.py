@@ -56,12 +56,18 @@ class Desk:
         number: int = 0,
         ttl: float = 10.0,
         before: dict[str, Json] | None = None,
+        native: str | None = None,
     ) -> int:
         """Submit a command; gives a number of its own for its results."""
         self._count += 1
         sender = Sender(f"shelly/{device}/relay/{number}", self.mono, id=self._count)
         route = Route(
-            device, ("relay", number), Target("switch", number), HOST, SourceKind.INTEGRATOR
+            device,
+            ("relay", number),
+            Target(native or "switch", number),
+            HOST,
+            SourceKind.INTEGRATOR,
+            native=native is not None,
         )
         order = Order(sender, route, command, self.mono + ttl, before=before or {})
         self.results[self._count] = []
@@ -268,6 +274,19 @@ def test_a_toggle_that_waited_is_not_confirmed_by_the_one_before_it(desk: Desk) 
     assert desk.results[second][-1] == ("ok", "confirmed")
 
 
+def test_a_native_toggle_without_a_method_goes_by_the_latest_state(desk: Desk) -> None:
+    first = desk.submit(TOGGLE, before={"state": "OFF"}, native="boolean")
+    second = desk.submit(TOGGLE, before={"state": "OFF"}, native="boolean")
+    desk.see(state="ON")
+    desk.answer(state="ON")
+    assert desk.results[first][-1] == ("ok", "confirmed")
+    desk.wait(0.5)
+    assert [(sent.command, sent.native) for _, sent in desk.sent] == [(ON, True), (OFF, True)]
+    desk.answer(state="ON")
+    desk.see(state="OFF")
+    assert desk.results[second][-1] == ("ok", "confirmed")
+
+
 # Limits
 
 
@@ -351,6 +370,8 @@ def test_a_stop_finishes_all(desk: Desk) -> None:
 def test_a_timer_that_rings_for_nobody_does_nothing(desk: Desk) -> None:
     assert desk.dispatch.release(ReleaseDue(DEVICE), desk.now) == []
     assert desk.dispatch.timed_out(AnswerDue(5), desk.now) == []
-    assert desk.dispatch.route_of(5) is None
+    assert desk.dispatch.sent(5) is None
     desk.submit()
-    assert desk.dispatch.route_of(desk.sent[0][1].request) == (DEVICE, ("relay", 0))
+    order = desk.dispatch.sent(desk.sent[0][1].request)
+    assert order is not None
+    assert (order.route.device, order.route.channel) == (DEVICE, ("relay", 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -102,6 +103,26 @@ def test_a_kind_that_takes_no_commands(dialogue: Dialogue) -> None:
 @pytest.mark.parametrize("channel", ["relay/2", "roller/0", "nothing/0"])
 def test_a_channel_that_does_not_exist(dialogue: Dialogue, channel: str) -> None:
     refused(dialogue.sets(channel, "ON"), "unknown", f"{ROOT}/{channel}/result")
+
+
+@pytest.mark.parametrize("number", ["x", "00", "-1"])
+def test_a_channel_that_cannot_exist(dialogue: Dialogue, number: str) -> None:
+    body = refused(
+        dialogue.sets(f"relay/{number}", "ON"), "unknown", f"{ROOT}/relay/{number}/result"
+    )
+    assert body["error"] == f"the device has no relay/{number}"
+    refused(
+        dialogue.sets(f"relay/{number}/set/state", "ON"), "unknown", f"{ROOT}/relay/{number}/result"
+    )
+
+
+def test_a_refusal_names_the_device_that_it_is_about(dialogue: Dialogue) -> None:
+    for channel in ("relay/0", "relay/9", "wifi/0"):
+        told, event = dialogue.sets(channel, "OPEN").all(Publish)
+        assert told.properties == (("device", DEVICE),)
+        assert json.loads(event.payload)["device"] == DEVICE
+    reply = dialogue.says(dialogue.message("shelly/nobody/relay/0/set", "ON"))
+    assert reply.all(Publish)[0].properties == ()
 
 
 def test_a_device_that_does_not_exist(dialogue: Dialogue) -> None:

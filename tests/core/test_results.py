@@ -65,6 +65,13 @@ def test_a_refusal_before_there_was_a_way() -> None:
     assert publish.properties == ()
 
 
+def test_a_refusal_names_the_device_where_that_is_known() -> None:
+    told = sender(device=DEVICE, failures="shelly/bridge/event")
+    here, event = publications(result(told, "invalid", Stage.REFUSED, NOW, "state: missing"))
+    assert here.properties == (("device", DEVICE),)
+    assert json.loads(event.payload)["device"] == DEVICE
+
+
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_a_result_has_the_quality_of_its_request(qos: int) -> None:
     (publish,) = publications(result(sender(qos=qos), "ok", Stage.ACCEPTED, NOW))

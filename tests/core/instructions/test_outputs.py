@@ -1,12 +1,9 @@
-"""What is published to `/set`, made into commands (topic conventions 3)."""
+"""Commands for relays, lights and rollers (topic conventions 3)."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from bridge.core.commands import (
     Command,
@@ -17,62 +14,23 @@ from bridge.core.commands import (
     RollerPosition,
     Turn,
 )
-from bridge.core.device import ChannelState
-from bridge.core.instructions import (
-    LONGEST_ID,
-    LONGEST_PAYLOAD,
-    Instruction,
-    RefusedError,
-    read,
-    to_command,
+from bridge.core.instructions.payload import read
+from bridge.core.instructions.wanted import RefusedError
+from bridge.core.model import Json
+from tests.core.instructions.channels import (
+    BULB,
+    DIMMER,
+    PLAIN,
+    RELAY,
+    ROLLER,
+    SLATS,
+    STRIP,
+    UNCALIBRATED,
+    channel,
+    command,
+    refused,
 )
-from bridge.core.kinds.catalog import layout
-from bridge.core.model import (
-    Json,
-)
-from tests.core import payloads
 from tests.core.strategies import JSON
-
-
-def channel(status: dict[str, Json], kind: str) -> ChannelState:
-    (found,) = (each for each in layout(status)[0] if (each.kind, each.number) == (kind, 0))
-    state = ChannelState(found)
-    state.update(status, 0.0)
-    return state
-
-
-RELAY = channel(payloads.two_switches(), "relay")
-ROLLER = channel(payloads.shutter(), "roller")
-SLATS = channel({"cover:0": payloads.cover(slat_pos=5)}, "roller")
-UNCALIBRATED = channel({"cover:0": payloads.cover(pos_control=False)}, "roller")
-BULB = channel(payloads.gen1_bulb(), "light")
-DIMMER = channel({"light:0": {"output": True, "brightness": 5}}, "light")
-PLAIN = channel({"light:0": {"output": True}}, "light")
-STRIP = channel(payloads.strip(), "light")
-
-
-def command(payload: str | bytes | Json, state: ChannelState, key: str | None = None) -> Command:
-    """The command of a payload that can be read."""
-    data = payload.encode() if isinstance(payload, str) else payload
-    if not isinstance(data, bytes):
-        data = json.dumps(data).encode()
-    instruction = read(data, key, state.channel.kind)
-    assert instruction.problem is None
-    return to_command(instruction.wanted, state)
-
-
-def refused(payload: str | Json, state: ChannelState, key: str | None = None) -> tuple[str, str]:
-    with pytest.raises(RefusedError) as error:
-        command(payload, state, key)
-    return error.value.status, str(error.value)
-
-
-def problem(payload: bytes, kind: str = "relay") -> str:
-    instruction = read(payload, None, kind)
-    assert instruction.wanted == {}
-    assert instruction.problem is not None
-    return instruction.problem
-
 
 # Relays
 
@@ -182,7 +140,7 @@ def test_a_light_s_value_by_its_own_topic(key: str, payload: str, expected: Comm
 
 @pytest.mark.parametrize("word", ["1", "0", "50", "1.5"])
 def test_a_bare_number_is_ambiguous_for_a_light(word: str) -> None:
-    assert "ambiguous" in problem(word.encode(), "light")
+    assert "ambiguous" in (read(word.encode(), None, "light").problem or "")
 
 
 @pytest.mark.parametrize(
@@ -300,100 +258,9 @@ def test_a_roller_without_slats() -> None:
     assert refused({"slat_position": 5}, ROLLER)[0] == "unsupported"
 
 
-@pytest.mark.parametrize("kind", ["input", "sys", "wifi"])
-def test_other_kinds_take_no_commands(kind: str) -> None:
-    assert refused("ON", channel(payloads.two_switches(), kind))[0] == "unsupported"
-
-
-# Payloads
-
-
-def test_an_id_and_a_time_to_live_are_taken_out() -> None:
-    assert read(b'{"state":"ON","id":"my-42","ttl":3}', None, "relay") == Instruction(
-        {"state": "ON"}, "my-42", 3
-    )
-
-
-@pytest.mark.parametrize("identity", ["a", 5, 1.5, True, None])
-def test_any_scalar_is_an_id(identity: Json) -> None:
-    payload = json.dumps({"state": "ON", "id": identity}).encode()
-    assert read(payload, None, "relay").id == identity
-
-
-@pytest.mark.parametrize(
-    ("payload", "named"),
-    [
-        (b'{"state":"ON"', "JSON"),
-        (b'{"state":"ON","state":"OFF"}', "twice"),
-        (b'{"state":NaN}', "JSON number"),
-        (b"{\xff}", "UTF-8"),
-        (b'{"id":{},"state":"ON"}', "id:"),
-        (b'{"id":[],"state":"ON"}', "id:"),
-        (b'{"ttl":0,"state":"ON"}', "ttl:"),
-        (b'{"ttl":3601,"state":"ON"}', "ttl:"),
-        (b'{"ttl":"5","state":"ON"}', "ttl:"),
-        (b'{"ttl":true,"state":"ON"}', "ttl:"),
-        (b'{"id":5}', "nothing"),
-        (b"{}", "nothing"),
-    ],
-)
-def test_what_is_wrong_with_a_payload_is_told(payload: bytes, named: str) -> None:
-    assert named in problem(payload)
-
-
-def test_a_payload_and_an_id_have_their_limits() -> None:
-    assert "longer" in problem(b" " * LONGEST_PAYLOAD + b"ON")
-    assert "longer" in problem(json.dumps({"id": "x" * (LONGEST_ID + 1), "state": "ON"}).encode())
-
-
-def test_binary_is_a_word_that_nobody_knows() -> None:
-    instruction = read(b"\xff\xfe\x00", None, "relay")
-    with pytest.raises(RefusedError):
-        to_command(instruction.wanted, RELAY)
-
-
-CHANNELS = st.sampled_from(
-    [
-        *(RELAY, ROLLER, SLATS, UNCALIBRATED, BULB, DIMMER, PLAIN, STRIP),
-        channel(payloads.two_switches(), "input"),
-    ]
-)
-KEYS = st.sampled_from(
-    [
-        *("state", "timer", "brightness", "color_temp", "color", "white", "effect", "transition"),
-        *("duration", "position", "relative", "slat_position", "slat_relative", "id", "ttl"),
-    ]
-)
-WORDS = st.sampled_from(["ON", "STOP", "--5", "-", "+1", "5", "0x5", "²", "9" * 5_000, "1e400"])
-PAYLOADS = (
-    st.binary(max_size=40)
-    | WORDS.map(str.encode)
-    | st.dictionaries(KEYS | st.text(max_size=4), JSON | WORDS | st.integers(-5, 300), max_size=4)
-    .map(json.dumps)
-    .map(str.encode)
-)
-
-
-@given(PAYLOADS, st.none() | KEYS | st.text(max_size=5), CHANNELS)
-def test_any_payload_is_a_command_or_a_reason_why_not(
-    payload: bytes, key: str | None, state: ChannelState
-) -> None:
-    instruction = read(payload, key, state.channel.kind)
-    if instruction.problem is not None:
-        assert not instruction.wanted
-        return
-    try:
-        to_command(instruction.wanted, state)
-    except RefusedError as error:
-        status, text = error.status, str(error)
-    else:
-        return
-    assert status in ("invalid", "unsupported")
-    assert len(text) < 300
-
-
-@pytest.mark.parametrize("state", [RELAY, BULB, ROLLER])
-def test_nothing_wanted_is_nothing_to_do(state: ChannelState) -> None:
-    with pytest.raises(RefusedError) as error:
-        to_command({}, state)
-    assert (error.value.status, str(error.value)) == ("invalid", "state: missing")
+def test_a_colour_temperature_beyond_the_light_s_own_range() -> None:
+    status = {"cct:0": {"output": True, "brightness": 5, "ct": 3000}}
+    lamp = channel(status, "light", 0, {"ct_min": 2700, "ct_max": 6500})
+    assert command({"color_temp": 2700}, lamp) == LightCommand(color_temp=2700)
+    text = "color_temp: must be a number from 2700 to 6500"
+    assert refused({"color_temp": 2699}, lamp) == ("invalid", text)
