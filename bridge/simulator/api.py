@@ -1,4 +1,4 @@
-"""The HTTPS endpoints of the simulated cloud: so far the integrator's token.
+"""The HTTPS endpoints of the simulated cloud: who answers what, and the integrator's token.
 
 Further endpoints are further entries in the table of routes.
 """
@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bridge.simulator.astray import Astray
 from bridge.simulator.exchange import Reply, Request
 from bridge.simulator.faults import ApiFaults, TokenAnswer
 from bridge.simulator.tokens import Tokens
@@ -19,15 +20,13 @@ from bridge.simulator.wire import Wire
 
 TOKEN_PATH = "/integrator/get_access_token"  # noqa: S105 - a path
 
+Route = Callable[[Wire, Request], None]
+"""Answers a request."""
+
 _KEPT = 100_000
-_CHUNK = b"x" * 65_536
 _WRONG = {
     TokenAnswer.NOT_OK: Reply.of({"isok": False, "errors": {"failed": "try later"}}),
     TokenAnswer.NOT_A_JWT: Reply.of({"isok": True, "data": "not a token"}),
-    TokenAnswer.ERROR_500: Reply(500, b"internal error", "text/plain"),
-    TokenAnswer.HTML: Reply(200, b"<!doctype html><p>Log in to this network.", "text/html"),
-    TokenAnswer.EMPTY: Reply(200),
-    TokenAnswer.REDIRECT: Reply(302, headers={"Location": "/elsewhere"}),
 }
 
 
@@ -52,10 +51,13 @@ class Api:
         self._token = token
         self._tokens = tokens
         self._changed = changed
-        self._routes: dict[tuple[str, str], Callable[[Wire, Request], None]] = {
-            ("POST", TOKEN_PATH): self._get_token,
-        }
-        self._endless: set[asyncio.Task[None]] = set()
+        self._astray = Astray()
+        self._routes: dict[tuple[str, str], Route] = {("POST", TOKEN_PATH): self._get_token}
+
+    def add(self, path: str, route: Route, *methods: str) -> None:
+        """Have a path answered by `route`."""
+        for method in methods:
+            self._routes[method, path] = route
 
     def serve(self, wire: Wire, request: Request) -> None:
         """Answer a request, late if the faults want it so."""
@@ -75,14 +77,7 @@ class Api:
         fault = self.faults.token
         if fault is TokenAnswer.GOOD:
             wire.reply(self._token_for(request.form()))
-        elif fault is TokenAnswer.CUT:
-            wire.write(Reply(body=b'{"isok":true,"data":"eyJ').encode(length=500))
-            asyncio.get_running_loop().call_later(0.05, wire.abort)
-        elif fault is TokenAnswer.HUGE:
-            task = asyncio.get_running_loop().create_task(_endless(wire))
-            self._endless.add(task)
-            task.add_done_callback(self._endless.discard)
-        elif fault is not TokenAnswer.HANG:
+        elif not self._astray.answer(wire, fault):
             wire.reply(_WRONG[fault])
 
     def _token_for(self, form: dict[str, str]) -> Reply:
@@ -93,20 +88,3 @@ class Api:
             return Reply.of({"isok": False, "errors": errors}, self.faults.refused_status)
         self.counters.tokens_issued += 1
         return Reply.of({"isok": True, "data": self._tokens.issue({"itg": self._tag})})
-
-    def _begin_endless(self, wire: Wire) -> None:
-        task = asyncio.get_running_loop().create_task(_endless(wire))
-        self._endless.add(task)
-        task.add_done_callback(self._endless.discard)
-
-
-async def _endless(wire: Wire) -> None:
-    """Send a body of 1 GB, as fast as it is taken."""
-    wire.write(Reply().encode(length=2**30))
-    for _ in range(2**30 // len(_CHUNK)):
-        while wire.paused and not wire.is_closing:
-            await asyncio.sleep(0.005)
-        if wire.is_closing:
-            return
-        wire.write(_CHUNK)
-        await asyncio.sleep(0)

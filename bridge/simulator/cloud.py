@@ -39,11 +39,14 @@ class Viewer(Protocol):
     def status_frame(self, device: Device, status: Json) -> bytes:
         """The message that tells a status."""
 
-    def settings_frame(self, device: Device) -> bytes:
-        """The message that tells the settings."""
+    def settings_frame(self, device: Device) -> bytes | None:
+        """The message that tells the settings; None if this viewer is not told."""
 
     def online_frame(self, device: Device, online: bool) -> bytes:
         """The message that tells that a device came or went."""
+
+    def opened(self, wire: Wire, /) -> None:
+        """The viewer opened a connection."""
 
     def on_message(self, host: Host, wire: Wire, data: bytes) -> None:
         """The viewer said something; answers go out by `host.answer`."""
@@ -70,6 +73,7 @@ class HostCounters:
     """`DeviceVerify` requests with the device's id as sent."""
     settings_asked: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=_KEPT))
     commands: int = 0
+    rpcs: int = 0
     events: int = 0
     """Messages about devices that were sent."""
     bad_messages: int = 0
@@ -82,13 +86,13 @@ class Host:
     def __init__(
         self,
         name: str,
-        viewer_of: Callable[[str], Viewer | None],
+        viewer_of: Callable[[str, str], Viewer | None],
         changed: Callable[[], None],
         soon: Callable[[Callable[[], None]], None],
     ) -> None:
-        """`viewer_of` gives the viewer of a token; `changed` is called after every change.
+        """`viewer_of` gives the viewer of a token at a host.
 
-        `soon` has the event loop call something.
+        `changed` is called after every change; `soon` has the event loop call something.
         """
         self.name = name
         self.faults = HostFaults()
@@ -112,9 +116,9 @@ class Host:
             return
         viewer = None
         if request.path == SOCKET_PATH:
-            viewer = self._viewer_of(request.query.get("t", ""))
+            viewer = self._viewer_of(request.query.get("t", ""), self.name)
             if viewer is None:
-                self._refuse(wire, 401)
+                self._refuse(wire, self.faults.refused_status)
                 return
         if viewer is None:
             self._refuse(wire, 404)
@@ -148,6 +152,7 @@ class Host:
         counters.open_now = len(self._wires)
         counters.most_open = max(counters.most_open, counters.open_now)
         wire.begin(self)
+        viewer.opened(wire)
         if self.faults.displace is not None:
             loop = asyncio.get_running_loop()
             loop.call_later(self.faults.displace_after, wire.close, *self.faults.displace)
@@ -180,12 +185,13 @@ class Host:
         else:
             send()
 
-    def tell(self, device: Device, message: Callable[[Viewer], bytes]) -> None:
-        """Send a message about a device to everybody who sees it."""
+    def tell(self, device: Device, message: Callable[[Viewer], bytes | None]) -> None:
+        """Send a message about a device to everybody who sees it and is told such things."""
         for wire, viewer in list(self._wires.items()):
-            if viewer.sees(device):
+            told = message(viewer) if viewer.sees(device) else None
+            if told is not None:
                 self.counters.events += 1
-                wire.send(message(viewer))
+                wire.send(told)
 
     def audience(self, device: Device) -> Iterator[tuple[Wire, Viewer]]:
         """The connections that see a device."""
@@ -195,9 +201,9 @@ class Host:
 
     # What goes wrong; all of this may be called by any thread, and happens soon after.
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Close every connection politely."""
-        self._each(lambda wire: wire.close(code, reason))
+    def close(self, code: int, reason: str = "", *, viewer: str | None = None) -> None:
+        """Close every connection politely, or those of one viewer."""
+        self._each(lambda wire: wire.close(code, reason), viewer)
 
     def drop(self) -> None:
         """Cut every connection."""
@@ -226,10 +232,11 @@ class Host:
 
         self._each(half)
 
-    def _each(self, act: Callable[[Wire], None]) -> None:
+    def _each(self, act: Callable[[Wire], None], viewer: str | None = None) -> None:
         def run() -> None:
-            for wire in list(self._wires):
-                act(wire)
+            for wire, owner in list(self._wires.items()):
+                if viewer in (None, owner.name):
+                    act(wire)
             self._changed()
 
         self._soon(run)

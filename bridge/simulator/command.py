@@ -8,12 +8,13 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from bridge.errors import BridgeError, ConnectionLost, StartError
+from bridge.simulator.certificates import write_private
 from bridge.simulator.devices.catalog import MODELS
 from bridge.simulator.world import World
 from bridge.threads import spawn
@@ -44,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", type=_port, default=PORT, metavar="P", help=f"port on 127.0.0.1 ({PORT})"
     )
     parser.add_argument(
-        "--directory", type=Path, metavar="DIR", help="where ca.pem and trust-key.pem are written"
+        "--directory",
+        type=Path,
+        metavar="DIR",
+        help="where ca.pem, trust-key.pem and passwords are written",
     )
     parser.add_argument(
         "--consent",
@@ -52,13 +56,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="grant all devices: the bridge's callback, or what `consent-url` prints",
     )
+    parser.add_argument(
+        "--account",
+        type=_account,
+        action="append",
+        default=[],
+        metavar="EMAIL[=FILE]",
+        help="a Shelly account that owns devices, several times for several; FILE holds its "
+        "password, else one is made up and kept in DIR",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate until SIGINT, SIGTERM or the time is up; 0, or 1 when it could not start."""
     ending = threading.Event()
     try:
-        with _signals(ending), _directory(arguments.directory) as directory:
+        with stopped_by_signals(ending), _directory(arguments.directory) as directory:
             _simulate(arguments, directory, ending)
     except (BridgeError, OSError) as error:
         sys.stderr.write(f"shelly-bridge simulate: {error}\n")
@@ -73,10 +86,15 @@ def _simulate(arguments: argparse.Namespace, directory: Path, ending: threading.
         port=arguments.port,
         directory=directory,
         report_every=None if loaded else _REPORT_EVERY,
+        ports_in_urls=True,
     )
+    files = [
+        _add_account(world, number, email, file)
+        for number, (email, file) in enumerate(arguments.account)
+    ]
     populate(world, arguments.devices, metered=loaded)
     with world:
-        sys.stdout.write(describe(world))
+        sys.stdout.write(describe(world, files))
         sys.stdout.flush()
         granting = None
         if arguments.consent:
@@ -103,18 +121,55 @@ def host_names(count: int) -> list[str]:
 def populate(world: World, count: int, *, metered: bool = False) -> None:
     """Add `count` devices of all models in turn, evenly over the hosts.
 
-    With `metered` only models that a load can use.
+    They belong to the accounts at their host in turn, if there are any, and can be granted to the
+    integrator all the same. With `metered` only models that a load can use.
     """
     models = [model.key for model in MODELS]
     if metered:
         models = ["SNSW-001P16EU", "SHSW-PM", "SNSW-102P16EU:switch", "S3DM-0A101WWL"]
     hosts = world.hosts
+    accounts = {
+        host.name: [account for account in world.accounts if account.host == host.name]
+        for host in hosts
+    }
     for number in range(count):
-        world.add_device(models[number % len(models)], hosts[number % len(hosts)].name)
+        host = hosts[number % len(hosts)].name
+        owners = accounts[host]
+        owner = owners[number // len(hosts) % len(owners)] if owners else None
+        world.add_device(models[number % len(models)], host, account=owner, granted=True)
 
 
-def describe(world: World) -> str:
-    """What to put into `config.yaml` to use the world, and what to know besides."""
+def _add_account(world: World, number: int, email: str, file: Path | None) -> Path:
+    """Add an account; gives the file with its password, which is made if need be."""
+    chosen = file or world.directory / f"account-{number + 1}-password"
+    password = _password(chosen) if file is not None or chosen.exists() else None
+    hosts = world.hosts
+    host = hosts[number % len(hosts)].name
+    try:
+        account = world.add_account(email, password, host=host)
+    except ValueError as error:
+        raise StartError(str(error)) from None
+    if password is None:
+        write_private(chosen, f"{account.password}\n".encode())
+    return chosen
+
+
+def _password(file: Path) -> str:
+    try:
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise StartError(f"cannot read {file}: {reason}") from None
+    if not password:
+        raise StartError(f"{file} holds no password")
+    return password
+
+
+def describe(world: World, password_files: Sequence[Path] = ()) -> str:
+    """What to put into `config.yaml` to use the world, and what to know besides.
+
+    `password_files` are those of the accounts, in their order.
+    """
     hosts = [host.name for host in world.hosts]
     lines = [
         f"A Shelly world is simulated with {len(world.devices)} devices. Put into config.yaml:",
@@ -130,6 +185,8 @@ def describe(world: World) -> str:
         f"  hosts: [{', '.join(hosts)}]",
         "",
     ]
+    if password_files:
+        lines += _describe_accounts(world, password_files)
     lost = _unknown(hosts)
     if lost:
         lines += ["This machine does not know all these names. Add to /etc/hosts:", ""]
@@ -142,6 +199,20 @@ def describe(world: World) -> str:
     lines += ["The devices, each with the id in hex, the model, and the host:", ""]
     lines += [f"{device.hex_id}  {device.code}  {device.host}" for device in world.devices]
     return "\n".join(lines) + "\n"
+
+
+def _describe_accounts(world: World, password_files: Sequence[Path]) -> Iterator[str]:
+    accounts = list(zip(world.accounts, password_files, strict=True))
+    yield "accounts:"
+    for number, (account, file) in enumerate(accounts):
+        yield f"  - name: account-{number + 1}"
+        yield f"    email: {account.email}"
+        yield f"    password_file: {file}"
+        yield f"    api_url: {world.api_url}"
+        yield f"    wss_port: {world.port}"
+        yield f"    ca_file: {world.ca_file}"
+        yield f"    allowed_hosts: [{account.host}]"
+    yield from ("", f"The page where people log in to these accounts is {world.login_url}", "")
 
 
 def _unknown(hosts: Iterable[str]) -> list[str]:
@@ -180,7 +251,7 @@ def _grant_all(world: World, url: str, ending: threading.Event) -> None:
 
 
 @contextmanager
-def _signals(ending: threading.Event) -> Iterator[None]:
+def stopped_by_signals(ending: threading.Event) -> Iterator[None]:
     """Have SIGINT and SIGTERM set `ending`."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda *_: ending.set()) for number in numbers]
@@ -203,6 +274,16 @@ def _directory(chosen: Path | None) -> Iterator[Path]:
     except OSError as error:
         raise StartError(f"cannot make {chosen}: {error.strerror}") from None
     yield chosen
+
+
+def _account(text: str) -> tuple[str, Path | None]:
+    """E-mail, and the file with the password if one is named."""
+    email, given, file = text.partition("=")
+    name, at, domain = email.partition("@")
+    good = name and at and domain and email.isprintable() and " " not in email
+    if not good or (given and not file):
+        raise argparse.ArgumentTypeError("not an e-mail address, or one with =FILE")
+    return email, Path(file) if file else None
 
 
 def _callback(text: str) -> str:

@@ -52,6 +52,8 @@ class HostFaults:
     second_close: tuple[int, str] = (1000, "another connection was opened")
     no_pong: bool = False
     """Pings are not answered."""
+    refused_status: int = 401
+    """HTTP status of the handshake with a token that is not good here; also seen: 403."""
 
 
 class TokenAnswer(Enum):

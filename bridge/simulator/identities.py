@@ -38,6 +38,7 @@ class Identities:
         extra = {"mac": hex_id if len(hex_id) == len(mac) else mac[:-6] + hex_id[-6:]}
         if model.generation == "GBLE":
             extra = {"gateway": _GATEWAY}
+        extra["title"] = names[0]
         if model.profile:
             extra["profile"] = model.profile
         return Identity(

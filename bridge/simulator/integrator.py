@@ -5,24 +5,26 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 from bridge.simulator.cloud import Host
+from bridge.simulator.desk import (
+    UNAUTHORIZED,
+    Desk,
+    Find,
+    complain,
+    decode,
+    encode,
+    is_number,
+)
 from bridge.simulator.devices.base import Device
 from bridge.simulator.devices.orders import Refused
-from bridge.simulator.faults import CommandFault
 from bridge.simulator.wire import Wire
 
 Json = Any
-
-
-def encode(value: Json) -> bytes:
-    """A message of the cloud."""
-    return json.dumps(value, separators=(",", ":")).encode()
 
 
 class Integrator:
@@ -30,16 +32,15 @@ class Integrator:
 
     exclusive = True
 
-    def __init__(
-        self,
-        tag: str,
-        find: Callable[[str], Device | None],
-        lock: AbstractContextManager[object],
-    ) -> None:
+    def __init__(self, tag: str, find: Find, lock: AbstractContextManager[object]) -> None:
         """`find` gives the device of an id as frames carry it."""
         self.name = tag
         self._find = find
         self._lock = lock
+        self._desk = Desk(find, lock, _allow)
+
+    def opened(self, _wire: Wire) -> None:
+        """See `Viewer`; a connection outlives its token."""
 
     def sees(self, device: Device) -> bool:
         """Whether the owner granted it."""
@@ -61,74 +62,18 @@ class Integrator:
 
     def on_message(self, host: Host, wire: Wire, data: bytes) -> None:
         """A command or an action; anything else is answered with an error."""
-        try:
-            message = json.loads(data)
-        except (ValueError, RecursionError):
-            message = None
-        event = message.get("event") if isinstance(message, dict) else None
+        message = decode(data)
         with self._lock:
-            if event == "Shelly:CommandRequest":
-                self._command(host, wire, message)
-            elif event == "Integrator:ActionRequest":
-                self._action(host, wire, message)
-            else:
-                host.counters.bad_messages += 1
-                wire.send(encode({"event": "Error", "message": "unknown event"}))
-
-    # Commands.
-
-    def _command(self, host: Host, wire: Wire, message: Mapping[str, Json]) -> None:
-        host.counters.commands += 1
-        trid, device_id, data = (message.get(key) for key in ("trid", "deviceId", "data"))
-        if not _is_number(trid) or not isinstance(data, Mapping):
-            host.counters.bad_messages += 1
-            wire.send(encode({"event": "Error", "message": "malformed command"}))
-            return
-        device = self._find(str(device_id))
-        fault = host.faults.commands
-        if device is not None and device.command_fault is not None:
-            fault = device.command_fault
-        if fault is CommandFault.IGNORE:
-            return
-        refusal = self._carry_out(host, device, data, trid, fault)
-        result: dict[str, Json] = {"isok": refusal is None}
-        if refusal is not None:
-            result["res"] = str(refusal)
-        answer = {
-            "event": "Shelly:CommandResponse",
-            "trid": trid,
-            "deviceId": device_id,
-            "user": 0 if device is None else device.identity.user,
-            "data": result,
-        }
-
-        def send() -> None:
-            if fault is not CommandFault.LOSE_ANSWER:
-                wire.send(encode(answer))
-            if device is not None and refusal is None:
-                with self._lock:
-                    device.publish()
-
-        host.answer(send)
-
-    def _carry_out(
-        self,
-        host: Host,
-        device: Device | None,
-        data: Mapping[str, Json],
-        trid: Json,
-        fault: CommandFault,
-    ) -> Refused | None:
-        if device is None or device.host != host.name or not device.granted:
-            return Refused("unknown device")
-        if not device.control:
-            return Refused("no permission to control this device")
-        if not device.online:
-            return Refused("device is offline")
-        if fault is CommandFault.REFUSE:
-            return Refused("the device failed to carry it out")
-        pretend = fault is CommandFault.PRETEND
-        return device.execute(data.get("cmd"), data.get("params"), trid, pretend=pretend)
+            match message.get("event"):
+                case "Shelly:CommandRequest":
+                    self._desk.command(host, wire, message)
+                case "Shelly:JrpcRequest":
+                    # Seen with a real licence, although it may control.
+                    self._desk.rpc(host, wire, message, UNAUTHORIZED)
+                case "Integrator:ActionRequest":
+                    self._action(host, wire, message)
+                case _:
+                    complain(host, wire, "unknown event")
 
     # Actions.
 
@@ -144,7 +89,7 @@ class Integrator:
             seen.append((time.monotonic(), device_id))
         if host.faults.no_verify:
             return
-        good = seen is not None and bool(device_id) and _is_number(message.get("trid"))
+        good = seen is not None and bool(device_id) and is_number(message.get("trid"))
 
         def send() -> None:
             # What counts is what is true when the answer leaves.
@@ -182,5 +127,7 @@ class Integrator:
         return result
 
 
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _allow(device: Device) -> Refused | None:
+    if not device.granted:
+        return Refused("unknown device")
+    return None if device.control else Refused("no permission to control this device")

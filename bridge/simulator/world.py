@@ -1,4 +1,4 @@
-"""A simulated Shelly world: devices, their owners' consents, cloud hosts, and all that goes wrong.
+"""A simulated Shelly world: devices, their owners, cloud hosts, and all that goes wrong.
 
 One thread runs the event loop that serves every host on one port; hosts differ by the name they
 are asked by. One lock guards the devices, so that every method may be called by any thread.
@@ -10,13 +10,15 @@ import asyncio
 import secrets
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from bridge.simulator.account import CODE_LIFETIME, TOKEN_LIFETIME, Account, Accounts
+from bridge.simulator.account_api import PAGE_PATH, AccountApi
+from bridge.simulator.account_socket import AccountSocket
 from bridge.simulator.api import Api
 from bridge.simulator.certificates import Authority, write_private
 from bridge.simulator.clock import Clock
@@ -27,13 +29,15 @@ from bridge.simulator.devices.base import Detail, Device, Status
 from bridge.simulator.devices.model import Options
 from bridge.simulator.devices.private import CANARIES
 from bridge.simulator.eventloop import EventLoop
-from bridge.simulator.exchange import Reply, Request
+from bridge.simulator.exchange import Request
+from bridge.simulator.front import Front
 from bridge.simulator.identities import Identities
 from bridge.simulator.integrator import Integrator
 from bridge.simulator.listener import Listener
 from bridge.simulator.load import Load
+from bridge.simulator.outbox import Outbox
 from bridge.simulator.schedule import Schedule
-from bridge.simulator.tokens import DAY, Tokens
+from bridge.simulator.tokens import DAY, Claims, Tokens
 from bridge.simulator.wire import Wire, frame
 
 Json = Any
@@ -41,9 +45,11 @@ Json = Any
 HOST = "shelly-1-sim.shelly.cloud"
 """The first host of a world that was told no names."""
 
+PAGES = ("api.shelly.cloud", "my.shelly.cloud")
+"""Names of Shelly's that every world answers to, besides those of its hosts."""
+
 _TICK = 0.05
 """Seconds between two looks at which devices want to live on."""
-_MOST_WAITING = 100_000
 _OK = 200
 
 
@@ -52,7 +58,8 @@ class World:
 
     `tag` and `token` are the integrator's. `clock` replaces the machine's time for devices.
     `report_every` (s) lets devices measure by themselves; without it nothing happens unasked.
-    `directory` takes the certificate files, a temporary one otherwise.
+    `directory` takes the certificate files, a temporary one otherwise. With `ports_in_urls` the
+    tokens of accounts name the port as well, for clients without `resolver`.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class World:
         report_every: float | None = None,
         token_lifetime: float = DAY,
         detail: Detail = Detail.MEMBERS,
+        ports_in_urls: bool = False,
     ) -> None:
         self.tag = tag
         self.token = token or f"sim-{secrets.token_hex(16)}"
@@ -81,6 +89,8 @@ class World:
         self.tokens = Tokens(token_lifetime)
         self.consent = ConsentCaller(tag)
         self.api = Api(tag, self.token, self.tokens, self._note)
+        self.accounts = Accounts()
+        self.account_api = AccountApi(self.api, self.accounts, self.tokens)
         self._changed = threading.Condition(lock)
         self._clock = clock or Clock()
         self._report_every = report_every
@@ -98,14 +108,19 @@ class World:
         self._by_id: dict[str, Device] = {}
         self._identities = Identities()
         self._schedule = Schedule()
-        self._viewers: list[Callable[[dict[str, Json]], Viewer | None]] = []
+        self.watchers: list[Callable[[Device, Status | None], None]] = []
+        """Told, with the lock held, of every report (None: of new settings) at once."""
+        self._ports_in_urls = ports_in_urls
         integrator = Integrator(tag, self._by_id.get, self.lock)
-        self._viewers.append(lambda claims: integrator if claims.get("itg") == tag else None)
-        self._hosts: dict[str, Host] = {}
+        self._front = Front(self.api, self.tokens, self._note, self.soon)
+        self._front.viewers += [
+            lambda claims, _host: integrator if claims.get("itg") == tag else None,
+            self._account_socket,
+        ]
         for name in hosts:
-            self._hosts[name] = self._make_host(name)
-        self._authority.certify(self._context, self._hosts)
-        self._outbox: deque[tuple[str, Device, Callable[[Viewer], bytes]]] = deque()
+            self._front.add(name)
+        self._certify()
+        self._outbox = Outbox(self._loop, self._front, self._changed)
 
     # Life.
 
@@ -114,7 +129,7 @@ class World:
 
         After `go_down` it comes back on the same port, with the same devices.
         """
-        listener = Listener(self.port, self._context, self._dispatch, self._is_mute)
+        listener = Listener(self.port, self._context, self._dispatch, self._front.is_mute)
         self.port = listener.port
         self._loop.start(lambda ready: self._serve(listener, ready))
         return self
@@ -153,31 +168,14 @@ class World:
     # Connections; in the loop's thread.
 
     def _dispatch(self, wire: Wire, request: Request) -> None:
-        host = self._hosts.get(request.host)
         with self.lock:
-            if not request.wants_websocket:
-                self.api.serve(wire, request)
-            elif host is None:
-                wire.reply(Reply(404, b"no such host\n", "text/plain"))
-            else:
-                host.upgrade(wire, request)
+            self._front.dispatch(wire, request)
 
-    def _is_mute(self, name: str | None) -> bool:
-        if name is None:
-            return any(host.faults.mute for host in self._hosts.values())
-        host = self._hosts.get(name)
-        if host is None or not host.faults.mute:
-            return False
-        host.counters.unanswered += 1
-        self._note()
-        return True
-
-    def _viewer_of(self, token: str) -> Viewer | None:
-        claims = self.tokens.check(token)
-        if claims is None:
+    def _account_socket(self, claims: Claims, host: str) -> Viewer | None:
+        account = self.accounts.by_claims(claims)
+        if account is None or not self.account_api.is_good(account, claims, host):
             return None
-        found = (viewer_of(claims) for viewer_of in self._viewers)
-        return next((viewer for viewer in found if viewer is not None), None)
+        return AccountSocket(account, claims, self._by_id.get, self.lock)
 
     # Where to find it.
 
@@ -189,37 +187,67 @@ class World:
     @property
     def allowed_hosts(self) -> list[str]:
         """Patterns that let every host pass, as the bridge's configuration has them."""
-        return sorted(self._hosts)
+        return sorted(self._front.hosts)
 
     def resolver(self, host: str, port: int) -> tuple[str, int]:
         """The address to connect to instead of a simulated host's; any other stays."""
-        return ("127.0.0.1", self.port) if host in self._hosts else (host, port)
+        ours = host in self._front.hosts or host in PAGES
+        return ("127.0.0.1", self.port) if ours else (host, port)
+
+    @property
+    def login_url(self) -> str:
+        """The page where people log in to accounts, as `https://my.shelly.cloud/…` in reality."""
+        return self.api_url + PAGE_PATH
+
+    def server_url(self, host: str) -> str:
+        """See `account.Cloud`."""
+        return f"https://{host}:{self.port}" if self._ports_in_urls else f"https://{host}"
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Texts that must appear nowhere outside: the token, and those in settings."""
-        return (self.token, *CANARIES)
+        """Texts that must appear nowhere outside: the token, accounts', and those in settings."""
+        theirs = [text for account in self.accounts for text in account.secrets]
+        return (self.token, *CANARIES, *theirs)
 
     # Hosts and devices.
 
     def add_host(self, name: str) -> Host:
         """One more host; its name is added to the certificate."""
         with self.lock:
-            host = self._hosts[name] = self._make_host(name)
-            self._authority.certify(self._context, self._hosts)
+            host = self._front.add(name)
+            self._certify()
         return host
 
-    def _make_host(self, name: str) -> Host:
-        return Host(name, self._viewer_of, self._note, self.soon)
+    def _certify(self) -> None:
+        self._authority.certify(self._context, (*self._front.hosts, *PAGES))
 
     @property
     def hosts(self) -> list[Host]:
         """All hosts, in the order they were added."""
-        return list(self._hosts.values())
+        return list(self._front.hosts.values())
 
     def host(self, name: str | None = None) -> Host:
         """The host of that name, or the first one."""
-        return self.hosts[0] if name is None else self._hosts[name]
+        return self.hosts[0] if name is None else self._front.hosts[name]
+
+    def add_account(
+        self,
+        email: str,
+        password: str | None = None,
+        *,
+        host: str | None = None,
+        token_lifetime: float = TOKEN_LIFETIME,
+        code_lifetime: float = CODE_LIFETIME,
+    ) -> Account:
+        """A Shelly account at a host (the first one if None); its password is made if None."""
+        with self.lock:
+            at = self.host(host).name
+            return self.accounts.make(email, password, at, self, token_lifetime, code_lifetime)
+
+    def cut_off(self, account: Account, code: int, reason: str) -> None:
+        """See `account.Cloud`."""
+        for host in self.hosts:
+            host.close(code, reason, viewer=account.name)
 
     def add_device(
         self,
@@ -231,27 +259,39 @@ class World:
         user: int | None = None,
         online: bool = True,
         control: bool = True,
-        granted: bool = True,
+        granted: bool | None = None,
+        account: Account | None = None,
+        shared: Iterable[Account] = (),
         options: Options | None = None,
     ) -> Device:
         """A device of a model of `devices.catalog` at a host (the first one if None).
 
-        All devices of a `user` should be at one host, as in the real cloud.
+        All devices of a `user` should be at one host, as in the real cloud; those of an `account`
+        are at its host. Without `granted` the integrator sees the devices of no account.
         """
         chosen = options or Options()
         if chosen.report_every is None:
             chosen = replace(chosen, report_every=self._report_every)
         kind = catalog.find(model)
         with self.lock:
-            at = self.host(host).name
-            owner = user or 1000 + list(self._hosts).index(at)
+            at = self.host(host if account is None else account.host).name
+            if host not in (None, at):
+                raise ValueError(f"the account is at {at}")
+            owner = user or 1000 + self.hosts.index(self.host(at))
+            if account is not None:
+                owner = account.user_id
             identity = self._identities.make(kind, at, owner, name, hex_id)
             device = catalog.make(kind, identity, self, chosen)
-            device.online, device.control, device.granted = online, control, granted
+            device.online, device.control = online, control
+            device.granted = account is None if granted is None else granted
             if device.id in self._by_id:
                 raise ValueError(f"there is a device {device.hex_id} already")
             self.devices.append(device)
             self._by_id[device.id] = device
+            if account is not None:
+                account.take(device)
+            for other in shared:
+                other.share(device)
             return device
 
     def move(self, device: Device, host: str) -> None:
@@ -263,7 +303,7 @@ class World:
         """The device comes or goes; the cloud tells so, then what changed meanwhile."""
         with self.lock:
             device.online = online
-            self._tell(device, lambda viewer: viewer.online_frame(device, online))
+            self._outbox.tell(device, lambda viewer: viewer.online_frame(device, online))
             device.publish()
 
     def grant(self, device: Device, *, control: bool = True) -> None:
@@ -351,32 +391,20 @@ class World:
 
     def status_changed(self, device: Device, part: Status) -> None:
         """See `devices.base.Surroundings`."""
-        self._tell(device, lambda viewer: viewer.status_frame(device, part))
+        for watch in self.watchers:
+            watch(device, part)
+        self._outbox.tell(device, lambda viewer: viewer.status_frame(device, part))
 
     def settings_changed(self, device: Device) -> None:
         """See `devices.base.Surroundings`."""
+        for watch in self.watchers:
+            watch(device, None)
         if device.online:
-            self._tell(device, lambda viewer: viewer.settings_frame(device))
-
-    def _tell(self, device: Device, message: Callable[[Viewer], bytes]) -> None:
-        """Queue a message with the lock held: the order of changes is the order of messages."""
-        if not self._loop.runs:
-            return
-        if len(self._outbox) >= _MOST_WAITING:
-            raise RuntimeError("more happens in the simulated world than it can tell")
-        self._outbox.append((device.host, device, message))
-        if self._loop.is_current:
-            self.flush()
-        else:
-            self.soon(self.flush)
+            self._outbox.tell(device, lambda viewer: viewer.settings_frame(device))
 
     def flush(self) -> None:
         """Send what is queued; in the loop's thread."""
-        with self.lock:
-            while self._outbox:
-                host, device, message = self._outbox.popleft()
-                self._hosts[host].tell(device, message)
-            self._changed.notify_all()
+        self._outbox.flush()
 
     def _note(self) -> None:
         with self._changed:

@@ -128,6 +128,16 @@ class Client:
         assert answer["trid"] == trid
         return answer["data"]
 
+    def rpc(self, device: Device | str, method: str, trid: Json = "t1", **params: Json) -> Json:
+        """The `response` of the answer to a native call."""
+        device_id = device if isinstance(device, str) else device.id
+        event = "Shelly:JrpcRequest"
+        request = {"event": event, "trid": trid, "deviceId": device_id, "method": method}
+        self.send(request | {"params": params})
+        answer = self.until("Shelly:JrpcResponse")
+        assert (answer["trid"], answer["deviceId"]) == (trid, device_id)
+        return answer["response"]
+
     def action(self, name: str, device: Device | str) -> Json:
         """The `data` of the answer to an action."""
         self._trid += 1

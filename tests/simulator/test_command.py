@@ -10,12 +10,14 @@ import threading
 from pathlib import Path
 from urllib.parse import quote
 
+import jwt
 import pytest
 import yaml
 
 from bridge.simulator.command import add_arguments, describe, host_names, populate, run
 from bridge.simulator.world import World
 from bridge.threads import Deadline
+from tests.simulator.account_client import login
 from tests.simulator.client import LIMIT, Client
 from tests.simulator.test_consent import Receiver, serving
 
@@ -41,6 +43,63 @@ def test_it_says_what_to_configure_and_ends_by_itself(
     assert config["tag"]
     assert config["token"]
     assert len([line for line in text.splitlines() if line.endswith("  localhost")]) == 3
+
+
+def test_accounts_are_made_with_a_password_in_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = tmp_path / "chosen"
+    chosen.write_text("my own\n")
+    directory = tmp_path / "made"
+    options = ["--account", "a@example.org", "--account", f"b@example.org={chosen}"]
+    said = []
+    for _ in range(2):
+        assert run(arguments(*options, "--seconds", "0", "--directory", str(directory))) == 0
+        text = capsys.readouterr().out
+        block = text[text.index("accounts:") : text.index("\n\n", text.index("accounts:"))]
+        said.append(yaml.safe_load(block)["accounts"])
+    first, second = said[1]
+    made = directory / "account-1-password"
+    assert (first["email"], first["password_file"]) == ("a@example.org", str(made))
+    assert (second["email"], second["password_file"]) == ("b@example.org", str(chosen))
+    assert first["name"] != second["name"]
+    assert first["allowed_hosts"] == ["localhost"]
+    assert first["api_url"] == f"https://localhost:{first['wss_port']}"
+    assert f"{first['api_url']}/oauth_login.html" in text
+    assert made.stat().st_mode & 0o777 == 0o600
+    password = made.read_text().strip()
+    assert len(password) > 10
+    assert password not in text
+    assert "my own" not in text
+
+
+def test_devices_belong_to_the_accounts_at_their_host() -> None:
+    with World(host_names(2), ports_in_urls=True) as world:
+        accounts = [
+            world.add_account(f"{number}@example.org", host=host_names(2)[number % 2])
+            for number in range(3)
+        ]
+        populate(world, 12)
+        assert [len(account.devices) for account in accounts] == [3, 6, 3]
+        assert all(device.granted for device in world.devices)
+        status, answer = login(world, accounts[0])
+        assert status == 200
+        code = jwt.decode(answer["data"]["code"], options={"verify_signature": False})
+        assert code["user_api_url"] == world.api_url
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe"])
+def test_a_password_that_cannot_be_read_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    assert run(arguments("--account", f"a@example.org={file}")) == 1
+    assert str(file) in capsys.readouterr().err
+    same = ["--account", "a@example.org"] * 2
+    assert run(arguments(*same)) == 1
+    assert "there is an account a@example.org already" in capsys.readouterr().err
 
 
 def test_what_it_says_works() -> None:
@@ -132,6 +191,7 @@ def test_what_goes_wrong_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     [
         ["--port", "99999"],
         *(["--hosts", "0"], ["--devices", "x"], ["--rate", "0"], ["--rate", "nan"]),
+        *(["--account", "nobody"], ["--account", "@x"], ["--account", "a@b="]),
         *(["--consent", "ftp://x/"], ["--consent", "http://[/"], ["--consent", "nonsense"]),
     ],
 )

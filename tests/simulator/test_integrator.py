@@ -8,9 +8,9 @@ import pytest
 
 from bridge.core.cloud import ActionAnswered, decode
 from bridge.core.model import LinkId, StatusReported
+from bridge.simulator.desk import encode
 from bridge.simulator.devices.base import Detail
 from bridge.simulator.faults import CommandFault
-from bridge.simulator.integrator import encode
 from bridge.simulator.world import World
 from tests.simulator.client import Client
 from tests.simulator.conftest import HOSTS

@@ -14,9 +14,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-from bridge.simulator.devices.orders import Refused, parse
+from bridge.simulator.devices.orders import OPEN_CLOSE, Refused, RpcError, Words, parse
 from bridge.simulator.devices.shutter import Shutter
 from bridge.simulator.devices.things import NEVER, Actuator, Input, Outlet, Thing
 from bridge.simulator.faults import CommandFault
@@ -57,9 +57,16 @@ class Surroundings(Protocol):
         """The device's next due time may have changed."""
 
 
+Native = Callable[["Device", str, Json, bool], Json]
+"""Carries out a native call: device, method, parameters, whether only to pretend."""
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One command as it reached a device; `at` is monotonic s, `refusal` None when carried out."""
+    """One command as it reached a device; `at` is monotonic s, `refusal` None when carried out.
+
+    Of a native call `cmd` is the method.
+    """
 
     at: float
     cmd: Json
@@ -73,12 +80,14 @@ class Channel:
     """A thing and how it is told.
 
     `tell` gives the channel's part of the status, `configure` its part of the settings.
+    `component` is its type where it can be called natively, such as `switch`.
     """
 
     thing: Thing
     number: int
     tell: Callable[[], Status]
     configure: Callable[[str | None], Status]
+    component: str = ""
 
 
 @dataclass(slots=True)
@@ -103,6 +112,8 @@ class Device(ABC):
     generation = "G2"
     source = "SHC"
     """The word for the cloud in `source` members."""
+    native: ClassVar[Native | None] = None
+    """What carries out native calls, if it can."""
 
     def __init__(
         self,
@@ -129,6 +140,8 @@ class Device(ABC):
         self._next_report = NEVER
         self._received: deque[Received] = deque(maxlen=_KEPT)
         self.told = self._components()
+        self.updated = self.born
+        """When it reported last (unix s)."""
 
     # Who it is.
 
@@ -158,12 +171,23 @@ class Device(ABC):
         """As the owner named its channels."""
         return list(self.identity.names)
 
+    @property
+    def title(self) -> str:
+        """As the owner named it in the app."""
+        return self.identity.extra.get("title", "")
+
     # What it tells.
 
     def status(self) -> Status:
         """The whole status as the cloud knows it."""
         with self.world.lock:
             return self._components() | self._surroundings()
+
+    def known(self) -> Status:
+        """What the cloud stored of it: of an offline device as it was before."""
+        with self.world.lock:
+            components = self._components() if self.online else self.told
+            return components | self._surroundings()
 
     @abstractmethod
     def settings(self) -> Status:
@@ -212,24 +236,51 @@ class Device(ABC):
             return tuple(self._received)
 
     def execute(
-        self, cmd: Json, params: Json, trid: Json, *, pretend: bool = False
+        self,
+        cmd: Json,
+        params: Json,
+        trid: Json,
+        *,
+        pretend: bool = False,
+        words: Words = OPEN_CLOSE,
     ) -> Refused | None:
         """Carry out a command without reporting yet; gives the refusal if there is one.
 
-        With `pretend` it is checked and counted, but nothing is done.
+        With `pretend` it is checked and counted, but nothing is done. A roller is moved by `words`.
         """
         refusal = None
         try:
-            kind, number, order = parse(cmd, params)
+            kind, number, order = parse(cmd, params, words)
             actuator = self._actuator(kind, number)
             if not pretend:
                 self.version += 1
                 actuator.obey(order, self.source, self.world.now())
         except Refused as error:
             refusal = error
+        self._note(cmd, params, trid, refusal)
+        return refusal
+
+    def _note(self, cmd: Json, params: Json, trid: Json, refusal: Exception | None) -> None:
         text = None if refusal is None else str(refusal)
         self._received.append(Received(time.monotonic(), cmd, params, trid, text))
-        return refusal
+
+    def call(self, method: str, params: Json, trid: Json, *, pretend: bool = False) -> Json:
+        """Carry out a native call without reporting yet; gives its result, or raises `RpcError`.
+
+        Only Gen2+ devices can; `pretend` is as in `execute`.
+        """
+        refusal = None
+        try:
+            native = type(self).native
+            if native is None:
+                raise RpcError("WRONG_ID")
+            self.version += 1
+            return native(self, method, params, pretend)
+        except RpcError as error:
+            refusal = error
+            raise
+        finally:
+            self._note(method, params, trid, refusal)
 
     def _actuator(self, kind: str, number: int) -> Actuator:
         found = None
@@ -290,6 +341,7 @@ class Device(ABC):
         """The owner gives the channels other names; the cloud tells the new settings."""
         with self.world.lock:
             self.identity.names = list(names)
+            self.identity.extra["title"] = names[0] if names else ""
             self.world.settings_changed(self)
 
     def report_every(self, seconds: float) -> None:
@@ -338,4 +390,5 @@ class Device(ABC):
         part = self.changes(whole=whole)
         if part:
             self.told = self._components()
+            self.updated = self.world.now()
             self.world.status_changed(self, part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.simulator.devices import gen1_models, gen2_models
+from bridge.simulator.devices import gen1_models, gen2_models, sensor_models
 from bridge.simulator.devices.base import Device, Identity, Surroundings
 from bridge.simulator.devices.ble import BleDevice
 from bridge.simulator.devices.gen1 import Gen1Device
@@ -10,7 +10,7 @@ from bridge.simulator.devices.gen2 import Gen2Device
 from bridge.simulator.devices.model import Model, Options
 from bridge.simulator.devices.things import Actuator
 
-MODELS = (*gen1_models.MODELS, *gen2_models.MODELS)
+MODELS = (*gen1_models.MODELS, *gen2_models.MODELS, *sensor_models.MODELS)
 """The first of a code is meant where no profile is named."""
 
 

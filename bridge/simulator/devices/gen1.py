@@ -26,7 +26,8 @@ _MEASURING = frozenset(
     {
         *("relays", "rollers", "lights", "meters", "emeters", "emeter_n", "total_power", "inputs"),
         *("temperature", "overtemperature", "tmp", "hum", "bat", "lux", "sensor", "accel"),
-        *("voltage", "mode", "input", "temperature_status"),
+        *("voltage", "mode", "input", "temperature_status", "smoke", "flood", "rain_sensor"),
+        *("gas_sensor", "concentration", "valves", "thermostats", "charger", "calibrated"),
     }
 )
 
@@ -140,6 +141,7 @@ class Gen1Device(Device):
             "timezone": "Europe/Vienna",
             "lat": private.LATITUDE,
             "lng": private.LONGITUDE,
+            **({"sleep_mode": {"period": 12, "unit": "h"}} if self.sleeps else {}),
             **({} if self._mode is None else {"mode": self._mode}),
             **self._configured(),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from bridge.simulator.devices import gen1_sensors
 from bridge.simulator.devices.base import Channel
 from bridge.simulator.devices.gen1_channels import (
     button,
@@ -19,6 +20,7 @@ from bridge.simulator.devices.gen1_channels import (
     total,
     white_light,
 )
+from bridge.simulator.devices.heating import Thermostat, valve
 from bridge.simulator.devices.model import Build, Model, Options
 from bridge.simulator.devices.things import Climate, Input, Lamp, Outlet, Phase
 
@@ -62,6 +64,14 @@ def _duo(_options: Options) -> list[Channel]:
     return [duo(0, Lamp(9.0, frozenset({"temp", "white"}), split=True))]
 
 
+def _smoke(_options: Options) -> list[Channel]:
+    return gen1_sensors.smoke()
+
+
+def _flood(_options: Options) -> list[Channel]:
+    return gen1_sensors.flood()
+
+
 _gen1 = partial(Model, generation="G1")
 
 MODELS = (
@@ -102,5 +112,16 @@ MODELS = (
         *("SHDW-2", "", "Shelly Door/Window 2", "sensor", "shellydw2"),
         lambda _: [door(Climate())],
         sleeps=True,
+    ),
+    _gen1("SHSM-01", "", "Shelly Smoke", "sensor", "shellysmoke", _smoke, sleeps=True),
+    _gen1("SHWT-1", "", "Shelly Flood", "sensor", "shellyflood", _flood, sleeps=True),
+    _gen1("SHGS-1", "", "Shelly Gas", "sensor", "shellygas", lambda _: gen1_sensors.gas()),
+    _gen1(
+        *("SHMOS-01", "", "Shelly Motion", "sensor", "shellymotionsensor"),
+        lambda _: gen1_sensors.motion(),
+    ),
+    _gen1(
+        *("SHTRV-01", "", "Shelly TRV", "sensor", "shellytrv"),
+        lambda _: [valve(Thermostat(limits=(4.0, 31.0)))],
     ),
 )

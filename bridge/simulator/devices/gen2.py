@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import ClassVar
 
-from bridge.simulator.devices import private
-from bridge.simulator.devices.base import Channel, Detail, Device, Status
+from bridge.simulator.devices import private, rpc
+from bridge.simulator.devices.base import Channel, Detail, Device, Native, Status
 
 FIRMWARE = "1.7.5"
 
@@ -18,6 +19,8 @@ _WAKEUP_PERIOD = 7200
 
 class Gen2Device(Device):
     """A device whose status is a set of components."""
+
+    native: ClassVar[Native | None] = staticmethod(rpc.call)
 
     def changes(self, *, whole: bool = False) -> Status:
         """What changed, as much of it as the world's `detail` says, with the cloud's own keys."""
@@ -116,7 +119,7 @@ class Gen2Device(Device):
                 "id": own_id,
                 "mac": self.hex_id.upper(),
                 "model": self.code,
-                "gen": 3 if self.code.startswith("S3") else 2,
+                "gen": int(self.code[1]) if self.code[1].isdecimal() else 2,
                 "fw_id": _FIRMWARE_ID,
                 "ver": FIRMWARE,
                 "app": self.identity.app,

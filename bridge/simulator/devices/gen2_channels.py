@@ -54,7 +54,7 @@ def switch(number: int, outlet: Outlet, *, both_ways: bool = False) -> Channel:
     def configure(name: str | None) -> Status:
         return {key: {"id": number, "name": name, "in_mode": "follow", "power_limit": 4480}}
 
-    return Channel(outlet, number, tell, configure)
+    return Channel(outlet, number, tell, configure, "switch")
 
 
 def light(kind: str, number: int, lamp: Lamp) -> Channel:
@@ -82,7 +82,7 @@ def light(kind: str, number: int, lamp: Lamp) -> Channel:
             config["ct_range"] = [2700, 6500]
         return {key: config}
 
-    return Channel(lamp, number, tell, configure)
+    return Channel(lamp, number, tell, configure, kind)
 
 
 def cover(number: int, shutter: Shutter) -> Channel:
@@ -127,7 +127,7 @@ def cover(number: int, shutter: Shutter) -> Channel:
             }
         }
 
-    return Channel(shutter, number, tell, configure)
+    return Channel(shutter, number, tell, configure, "cover")
 
 
 def _cover_state(shutter: Shutter) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from bridge.simulator.devices import ble
@@ -61,6 +62,15 @@ def _ble_button(_options: Options) -> list[Channel]:
     return [ble.button(0, Input("button", fades=True))]
 
 
+def _ble_remote(_options: Options) -> list[Channel]:
+    return [ble.button(number, Input("button", fades=True)) for number in range(4)]
+
+
+def _made(make: Callable[[], list[Channel]]) -> Build:
+    """A build to which no option matters."""
+    return lambda _options: make()
+
+
 _ble = partial(Model, generation="GBLE")
 _rgbw_pm = partial(
     Model, "SNDC-0D4P10WW", title="Shelly Plus RGBW PM", type="light", app="PlusRGBWPM"
@@ -118,4 +128,14 @@ MODELS = (
         lambda _: [ble.door(Climate())],
     ),
     _ble("SBBT-002C", "", "Shelly BLU Button1", "inputs_reader", "SBBT-002C", _ble_button),
+    _ble(
+        *("SBMO-003Z", "", "Shelly BLU Motion", "sensor", "SBMO-003Z", _made(ble.motion)),
+    ),
+    _ble(
+        *("SBWS-90CM", "", "Ecowitt WS90", "sensor", "SBWS-90CM", _made(ble.weather)),
+    ),
+    _ble(
+        *("SBBT-004CUS", "", "Shelly BLU RC Button 4", "inputs_reader", "SBBT-004CUS"),
+        _ble_remote,
+    ),
 )

@@ -19,6 +19,21 @@ class Refused(PeerError):
     """A command that a device or the cloud does not carry out; the text is what `res` says."""
 
 
+class RpcError(PeerError):
+    """A native call that is not carried out; `answer` is what the caller is told as `error`."""
+
+    def __init__(self, answer: Json) -> None:
+        super().__init__(str(answer))
+        self.answer = answer
+
+
+Words = Mapping[str, str]
+"""Words of the `roller` command, each with what it means here."""
+
+OPEN_CLOSE: Words = {"open": "open", "close": "close", "stop": "stop"}
+UP_DOWN: Words = {"up": "open", "down": "close", "stop": "stop"}
+
+
 @dataclass(frozen=True, slots=True)
 class RelayOrder:
     """Switch an output; `timeout` (s) flips it back."""
@@ -70,11 +85,14 @@ TURNS = ("on", "off", "toggle")
 _LONGEST_TIMER = 86_400 * 366
 
 
-def parse(cmd: Json, params: Json) -> tuple[str, int, Order]:
-    """Kind of channel (`relay`, `light`, `roller`), its number and the order; else `Refused`."""
+def parse(cmd: Json, params: Json, words: Words = OPEN_CLOSE) -> tuple[str, int, Order]:
+    """Kind of channel (`relay`, `light`, `roller`), its number and the order; else `Refused`.
+
+    `words` are those that a roller is moved by.
+    """
     if not isinstance(params, Mapping):
         raise Refused("params is not an object")
-    reader = _Reader(params)
+    reader = Reader(params)
     number = reader.whole("id", 0, 255) or 0
     match cmd:
         case "relay":
@@ -82,7 +100,7 @@ def parse(cmd: Json, params: Json) -> tuple[str, int, Order]:
         case "light":
             kind, order = "light", _light(reader)
         case "roller":
-            kind, order = "roller", _roller(reader)
+            kind, order = "roller", _roller(reader, words)
         case "roller_to_pos":
             kind, order = "roller", _position(reader)
         case _:
@@ -91,14 +109,14 @@ def parse(cmd: Json, params: Json) -> tuple[str, int, Order]:
     return kind, number, order
 
 
-def _relay(reader: _Reader) -> Order:
+def _relay(reader: Reader) -> Order:
     turn = reader.word("turn", TURNS)
     if turn is None:
         raise Refused("turn is missing")
     return RelayOrder(turn, reader.seconds("timeout"))
 
 
-def _light(reader: _Reader) -> Order:
+def _light(reader: Reader) -> Order:
     return LightOrder(
         turn=reader.word("turn", TURNS),
         timeout=reader.seconds("timeout"),
@@ -115,14 +133,14 @@ def _light(reader: _Reader) -> Order:
     )
 
 
-def _roller(reader: _Reader) -> Order:
-    go = reader.word("go", ("open", "close", "stop"))
+def _roller(reader: Reader, words: Words) -> Order:
+    go = reader.word("go", tuple(words))
     if go is None:
         raise Refused("go is missing")
-    return RollerOrder(go, reader.seconds("duration"))
+    return RollerOrder(words[go], reader.seconds("duration"))
 
 
-def _position(reader: _Reader) -> Order:
+def _position(reader: Reader) -> Order:
     order = PositionOrder(
         pos=reader.whole("pos", 0, 100),
         rel=reader.whole("rel", -100, 100),
@@ -138,13 +156,14 @@ def _position(reader: _Reader) -> Order:
     return order
 
 
-class _Reader:
-    """Takes members out of `params`; what nobody took is a mistake."""
+class Reader:
+    """Takes members out of `params`; what nobody took is a mistake. All of it raises `Refused`."""
 
     def __init__(self, params: Mapping[str, Json]) -> None:
         self._left = dict(params)
 
     def word(self, key: str, allowed: tuple[str, ...]) -> str | None:
+        """One of the allowed words."""
         value = self._left.pop(key, None)
         if value is None:
             return None
@@ -153,6 +172,7 @@ class _Reader:
         return value
 
     def whole(self, key: str, low: int, high: int) -> int | None:
+        """A whole number."""
         value = self._left.pop(key, None)
         if value is None:
             return None
@@ -161,6 +181,7 @@ class _Reader:
         return value
 
     def seconds(self, key: str) -> float | None:
+        """A duration."""
         value = self._left.pop(key, None)
         if value is None:
             return None
@@ -170,6 +191,29 @@ class _Reader:
             raise Refused(f"{key} is out of range")
         return float(value)
 
+    def amount(self, key: str, low: float, high: float) -> float | None:
+        """A number, with or without a fraction."""
+        value = self._left.pop(key, None)
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise Refused(f"{key} is not a number")
+        if not low <= value <= high:
+            raise Refused(f"{key} is not from {low:g} to {high:g}")
+        return value
+
+    def flag(self, key: str) -> bool | None:
+        """True or false."""
+        value = self._left.pop(key, None)
+        if value is None or isinstance(value, bool):
+            return value
+        raise Refused(f"{key} is neither true nor false")
+
+    def take(self, key: str) -> Json:
+        """Anything; None if it is missing."""
+        return self._left.pop(key, None)
+
     def finish(self) -> None:
+        """Refuse what nobody took."""
         if self._left:
             raise Refused(f"unknown parameter {min(self._left)}")
