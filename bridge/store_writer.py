@@ -6,7 +6,14 @@ import logging
 import threading
 from collections import OrderedDict
 
-from bridge.core.model import DeviceId, DropGrant, SaveGrant, SaveTopics
+from bridge.core.model import (
+    DeviceId,
+    DropGrant,
+    SaveComponents,
+    SaveGrant,
+    SaveTopics,
+    SaveVisitor,
+)
 from bridge.errors import StoreError
 from bridge.store import Store
 from bridge.threads import CrashHook, Deadline, spawn
@@ -18,7 +25,7 @@ MOST_WAITING = 10_000
 
 _log = logging.getLogger(__name__)
 
-Work = SaveGrant | DropGrant | SaveTopics
+Work = SaveGrant | SaveVisitor | DropGrant | SaveTopics | SaveComponents
 
 
 class StoreWriter:
@@ -92,6 +99,10 @@ class StoreWriter:
                 )
             elif isinstance(work, DropGrant):
                 self._store.forget_device(work.device, revision=work.revision)
+            elif isinstance(work, SaveVisitor):
+                self._store.put_visitor(work.visitor)
+            elif isinstance(work, SaveComponents):
+                self._store.set_published(work.device, work.published)
             else:
                 self._store.set_topics(work.device, work.topics)
         except StoreError as error:

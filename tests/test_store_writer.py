@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import DeviceId, DropGrant, Grant, SaveGrant, SaveTopics
+from bridge.core.model import (
+    DeviceId,
+    DropGrant,
+    Grant,
+    SaveComponents,
+    SaveGrant,
+    SaveTopics,
+)
 from bridge.errors import StoreError
 from bridge.store import Store
 from bridge.store_writer import MOST_WAITING, StoreWriter
@@ -51,6 +58,9 @@ class Disk:
     def set_topics(self, device: DeviceId, topics: Any) -> None:
         self._do("set_topics", device, topics)
 
+    def set_published(self, device: DeviceId, published: Any) -> None:
+        self._do("set_published", device, published)
+
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
@@ -87,6 +97,17 @@ def test_everything_is_written(disk: Disk, writer: StoreWriter) -> None:
     assert (grant.host, grant.control, grant.code) == (OTHER_HOST, True, "SHSW-25")
     assert disk.store.topics() == {DEVICE: {"shelly/a/b"}}
     assert disk.store.grant(OTHER) is None
+
+
+def test_what_home_assistant_was_told_is_written(disk: Disk, writer: StoreWriter) -> None:
+    told = (("", (("relay_0", "switch"),)),)
+    writer.put(SaveComponents(DEVICE, told))
+    writer.put(SaveComponents(OTHER, told))
+    writer.put(SaveComponents(OTHER, ()))
+    writer.start()
+    assert writer.stop(Deadline(5)) == []
+    assert disk.store.published() == {DEVICE: told}
+    assert disk.calls == [("set_published", DEVICE), ("set_published", OTHER)]
 
 
 def test_the_newest_wins_while_the_disk_is_slow(disk: Disk, writer: StoreWriter) -> None:

@@ -15,6 +15,7 @@ from bridge.config.schema import (
     Key,
     Leaf,
     ListKey,
+    PathKey,
     SecretKey,
     Section,
     Table,
@@ -25,7 +26,7 @@ from bridge.errors import ConfigError, Problem
 
 _HEAD = """\
 # Configuration of shelly-bridge: every key, with its default and what it does.
-# Needed are mqtt.host and one source (integrator); all the rest may be left out.
+# Needed are mqtt.host and one source; all the rest may be left out.
 #
 # A # in front of a key: what it shows is the default; take the # away to change it.
 # Durations are seconds. Every secret can stand in a file of its own (<key>_file). In paths,
@@ -43,7 +44,7 @@ def render(values: Mapping[str, str] | None = None) -> str:
     The values are not checked; loading the file does that. Raises `ConfigError` for unknown keys.
     """
     given = dict(values or {})
-    known = [key.removesuffix(leaf.name) + name for key, leaf in leaves() for name in leaf.names]
+    known = _known(given)
     unknown = [key for key in given if key not in known]
     if unknown:
         raise ConfigError(
@@ -53,6 +54,22 @@ def render(values: Mapping[str, str] | None = None) -> str:
             ]
         )
     return _HEAD + "".join(line + "\n" for line in _lines(SCHEMA, given, ""))
+
+
+def _known(given: Mapping[str, str]) -> list[str]:
+    """Every key that there may be: in a list of rows those of the rows that are given."""
+    found = list(leaves())
+    for child in SCHEMA.children:
+        if isinstance(child, Table) and child.listed:
+            for name in _rows(child, given):
+                found += leaves(child.row, f"{child.name}.{name}.")
+    return [key.removesuffix(leaf.name) + name for key, leaf in found for name in leaf.names]
+
+
+def _rows(table: Table, given: Mapping[str, str]) -> list[str]:
+    """The names of a table's rows that values are given for."""
+    parts = [key.split(".") for key in given if key.startswith(f"{table.name}.")]
+    return list(dict.fromkeys(part[1] for part in parts if len(part) > 2))
 
 
 def _lines(section: Section, given: Mapping[str, str], prefix: str) -> Iterator[str]:
@@ -69,14 +86,11 @@ def _child(child: Child, given: Mapping[str, str], key: str) -> Iterator[str]:
             yield ""
         yield f"{indent}# {child.help}"
     if isinstance(child, Section):
-        yield f"{indent}{child.name}:"
-        yield from _lines(child, given, key)
+        mark = "# " if _is_left_out(child, given) else ""
+        yield f"{mark}{indent}{child.name}:"
+        yield from (mark + line for line in _lines(child, given, key))
     elif isinstance(child, Table):
-        yield f"{indent}# {child.name}:"
-        yield f"{indent}#   {child.example}:"
-        for below in child.row.children:
-            if isinstance(below, Key):
-                yield _commented(f"#     {below.name}: {_plain(below.default)}", below.help)
+        yield from _table(child, given)
     else:
         if depth == 0:
             yield ""
@@ -84,6 +98,36 @@ def _child(child: Child, given: Mapping[str, str], key: str) -> Iterator[str]:
         for name in child.names:
             written = _written(child, name, given.get(above + name), given, above)
             yield _commented(f"{indent}{written}", _help(child, name))
+
+
+def _table(child: Table, given: Mapping[str, str]) -> Iterator[str]:
+    rows = _rows(child, given) if child.listed else []
+    mark = "" if rows else "# "
+    yield f"{mark}{child.name}:"
+    for name in rows or [child.example]:
+        if child.listed:
+            yield _commented(f"{mark}  - name: {name}", "yours to choose; stands in topics")
+        else:
+            yield f"{mark}  {name}:"
+        for leaf in child.row.children:
+            if isinstance(leaf, Key | ListKey | PathKey | SecretKey):
+                yield from _row_lines(leaf, given, f"{child.name}.{name}.", mark)
+
+
+def _row_lines(leaf: Leaf, given: Mapping[str, str], above: str, mark: str) -> Iterator[str]:
+    """A leaf of a row: as an example everything, else what is given."""
+    for name in leaf.names:
+        value = given.get(above + name)
+        if mark or value is not None:
+            written = _written(leaf, name, value, given, above).removeprefix("# ")
+            yield _commented(f"{mark}    {written}", _help(leaf, name))
+
+
+def _is_left_out(section: Section, given: Mapping[str, str]) -> bool:
+    """Whether a section that need not be there is not wanted, as there are accounts instead."""
+    if not section.optional or not any(key.startswith("accounts.") for key in given):
+        return False
+    return not any(key.startswith(f"{section.name}.") for key in given)
 
 
 def _written(

@@ -12,7 +12,7 @@ from bridge.config import environment, files, rules, yamltext
 from bridge.config.model import Config
 from bridge.config.reading import Reading
 from bridge.config.schema import SCHEMA, Section, Table
-from bridge.config.tree import Entries, Place, dotted
+from bridge.config.tree import Entries, Items, Place, dotted, named
 from bridge.config.values import Wrong
 from bridge.errors import ConfigError, Problem
 
@@ -53,6 +53,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """
     source = "environment" if path is None else str(path)
     root, public = _written(path, source)
+    _name_rows(root)
     problems = environment.overlay(root, environ)
 
     base = Path.cwd() if path is None else path.absolute().parent
@@ -84,6 +85,14 @@ def _written(path: Path | None, source: str) -> tuple[Entries, bool]:
     except Wrong as error:
         raise ConfigError([Problem("configuration", None, "", str(error))]) from None
     return yamltext.read(data, source), public
+
+
+def _name_rows(root: Entries) -> None:
+    """Make tables of what is written as lists, so that variables reach their rows too."""
+    for child in SCHEMA.children:
+        node = root.nodes.get(child.name)
+        if isinstance(child, Table) and child.listed and isinstance(node, Items):
+            root.nodes[child.name] = named(node)
 
 
 def _fill_in(reading: Reading, environ: Mapping[str, str]) -> None:

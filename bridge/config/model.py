@@ -6,6 +6,7 @@ are seconds. Knows nothing of files and of the environment.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -72,6 +73,8 @@ class HomeAssistantConfig:
     enabled: bool
     discovery_prefix: str
     status_topic: str
+    device_per_channel: bool
+    hide_diagnostics: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,50 @@ class IntegratorConfig:
     wss_port: int
     ca_file: Path | None
     consent_page: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundTlsConfig:
+    """The listener's certificate and its key; without them devices come by plain `ws://`."""
+
+    cert_file: Path | None
+    key_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundConfig:
+    """Devices that dial out to the bridge; `rpc_methods` may be called by anybody on MQTT."""
+
+    enabled: bool
+    listen: Listen
+    secret: Secret | None
+    approve: Literal["auto", "manual"]
+    tls: OutboundTlsConfig
+    rpc_methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """One Shelly account; with an e-mail address it has one of the two passwords."""
+
+    email: str | None
+    password: Secret | None
+    password_sha1: Secret | None
+    client_id: str
+    include_shared: bool
+    native_rpc: bool
+    allowed_hosts: tuple[str, ...]
+    api_url: str
+    wss_port: int
+    ca_file: Path | None
+
+    @property
+    def sha1(self) -> Secret | None:
+        """What Shelly's login takes: the password's SHA-1, as secret as the password itself."""
+        if self.password is None:
+            return self.password_sha1
+        sha1 = hashlib.sha1(self.password.reveal().encode(), usedforsecurity=False)
+        return Secret(sha1.hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +204,7 @@ class DeviceConfig:
     area: str | None
     disabled: bool
     throttle: float | None
+    password: Secret | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +215,8 @@ class Config:
     mqtt: MqttConfig
     homeassistant: HomeAssistantConfig
     integrator: IntegratorConfig | None
+    accounts: Mapping[str, AccountConfig]
+    outbound: OutboundConfig
     web: WebConfig
     commands: CommandsConfig
     availability: AvailabilityConfig
@@ -178,12 +228,17 @@ class Config:
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret in here, revealed: for the log's redaction and nothing else."""
-        return tuple(secret.reveal() for secret in _secrets(self))
+        derived = (account.sha1 for account in self.accounts.values())
+        found = [*_secrets(self), *(secret for secret in derived if secret is not None)]
+        return tuple(secret.reveal() for secret in found)
 
 
 def _secrets(value: object) -> Iterator[Secret]:
     if isinstance(value, Secret):
         yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item)
     elif is_dataclass(value):
         for field in fields(value):
             yield from _secrets(getattr(value, field.name))

@@ -127,7 +127,9 @@ class Reading:
                 else:
                     self._subsection(table.row, below, row)
         elif not is_absent(node):
-            self.complain(key, f"must hold keys, such as {table.example!r}")
+            wanted = "be a list, each entry beginning with `- name:`"
+            keys = f"hold keys, such as {table.example!r}"
+            self.complain(key, f"must {wanted if table.listed else keys}")
         self.values[key] = tuple(names)
 
     def _scalar(self, child: Key, node: Node | None, key: str) -> None:
@@ -198,16 +200,19 @@ class Reading:
         if len(given) > 1:
             self.complain(key, f"give only one of {' and '.join(given)}")
         elif given:
-            self._given_secret(key, dotted(prefix, given[0]), entries.nodes[given[0]])
+            self._given_secret(child, key, dotted(prefix, given[0]), entries.nodes[given[0]])
         elif child.required:
             self.complain(prefix, f"{' or '.join(child.names)} is missing")
         else:
             self.values[key] = None
 
-    def _given_secret(self, key: str, written: str, node: Node) -> None:
+    def _given_secret(self, child: SecretKey, key: str, written: str, node: Node) -> None:
         if isinstance(node, Scalar) and node.text is not None:
             try:
-                self.values[key] = self._open_secret(node.text, written, from_file=written != key)
+                secret = self._open_secret(node.text, written, from_file=written != key)
+                if child.check is not None:
+                    child.check(secret.reveal())
+                self.values[key] = secret
             except Wrong as error:
                 self.complain(written, str(error))
         else:

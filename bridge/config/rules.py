@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from bridge.config.model import Listen
+from bridge.config.secret import Secret
 from bridge.core.hosts import HostRule
 
 Values = Mapping[str, object]
 Finding = tuple[str, str]
 """A dotted key and what is wrong with it."""
 
+_IN_ADDRESS = re.compile(r"[A-Za-z0-9._~-]{16,128}", re.ASCII)
 _LONG_ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
 
 
@@ -25,8 +27,10 @@ def problems(values: Values) -> Iterator[Finding]:
     yield from _source(values)
     yield from _login(values)
     yield from _certificate(values)
+    yield from _outbound(values)
     yield from _topics(values)
     yield from _hosts(values)
+    yield from _accounts(values)
     yield from _listeners(values)
     yield from _delays(values)
     yield from _aliases(values)
@@ -41,8 +45,9 @@ def remarks(values: Values) -> Iterator[Finding]:
 
 
 def _source(values: Values) -> Iterator[Finding]:
-    if values.get("integrator", ...) is None:
-        yield "", "no source: add an `integrator:` section"
+    none = values.get("integrator", ...) is None and values.get("accounts", ...) == ()
+    if none and values.get("outbound.enabled") is False:
+        yield "", "no source: add an `accounts:` or `integrator:` section, or set outbound.enabled"
 
 
 def _login(values: Values) -> Iterator[Finding]:
@@ -57,11 +62,29 @@ def _certificate(values: Values) -> Iterator[Finding]:
         yield "mqtt.tls.key_file", "needs mqtt.tls.cert_file"
 
 
+def _outbound(values: Values) -> Iterator[Finding]:
+    cert, key = (values.get(f"outbound.tls.{name}", ...) for name in ("cert_file", "key_file"))
+    if cert and key is None:
+        yield "outbound.tls.cert_file", "needs outbound.tls.key_file"
+    if key and cert is None:
+        yield "outbound.tls.key_file", "needs outbound.tls.cert_file"
+    secret = values.get("outbound.secret")
+    if isinstance(secret, Secret) and not _IN_ADDRESS.fullmatch(secret.reveal()):
+        text = "must be 16 to 128 letters, digits and any of - . _ ~, as it is part of an address"
+        yield "outbound.secret", text
+
+
 def _topics(values: Values) -> Iterator[Finding]:
     base, prefix = values.get("mqtt.base_topic"), values.get("homeassistant.discovery_prefix")
     if base and f"{prefix}/".startswith(f"{base}/"):
         # Leftovers below the base topic are cleared, and these are Home Assistant's.
         yield "mqtt.base_topic", "must not hold homeassistant.discovery_prefix"
+    status = str(values.get("homeassistant.status_topic"))
+    if status == f"{base}/bridge/state" or (
+        status.startswith(f"{base}/") and status.endswith("/availability")
+    ):
+        # We would take our own `online` for Home Assistant's.
+        yield "homeassistant.status_topic", "is a topic of the bridge itself"
 
 
 def _hosts(values: Values) -> Iterator[Finding]:
@@ -73,6 +96,23 @@ def _hosts(values: Values) -> Iterator[Finding]:
             yield "integrator.hosts", f"{host} is not within integrator.allowed_hosts"
     if not values["integrator.allowed_hosts"]:
         yield "integrator.allowed_hosts", "must allow at least one host"
+
+
+def _accounts(values: Values) -> Iterator[Finding]:
+    for name in cast("tuple[str, ...]", values.get("accounts", ())):
+        row = f"accounts.{name}"
+        email = values.get(f"{row}.email", ...)
+        known = [values.get(f"{row}.{key}", ...) for key in ("password", "password_sha1")]
+        given = [secret for secret in known if secret]
+        if ... not in (email, *known):
+            if email is None and given:
+                yield f"{row}.email", "is missing; a password is of no use without it"
+            if email is not None and not given:
+                yield f"{row}.email", "needs password_file or password_sha1_file"
+            if len(given) > 1:
+                yield row, "give only one of password_file and password_sha1_file"
+        if values.get(f"{row}.allowed_hosts") == ():
+            yield f"{row}.allowed_hosts", "must allow at least one host"
 
 
 def _listeners(values: Values) -> Iterator[Finding]:

@@ -66,6 +66,8 @@ class SecretKey(_Named):
     required: bool = False
     inline: bool = True
     shown: str | None = None
+    check: Callable[[str], object] | None = None
+    """Raises `Wrong` for a text that cannot be this secret."""
 
     @property
     def file_name(self) -> str:
@@ -93,13 +95,17 @@ class Section(_Named):
 
 @dataclass(frozen=True, slots=True)
 class Table(_Named):
-    """A key below which the user chooses the keys (`read_name` reads one); each has a `row`."""
+    """A key below which the user chooses the keys (`read_name` reads one); each has a `row`.
+
+    One that is `listed` is written as a list, and each row has its key as `name`.
+    """
 
     read_name: Callable[[str], str]
     row: Section
     help: str
     example: str
     """A key to show."""
+    listed: bool = False
 
 
 Child = Leaf | Section | Table
@@ -151,6 +157,8 @@ _HOME_ASSISTANT = Section(
         Key("enabled", values.flag, "true", "publish discovery messages"),
         Key("discovery_prefix", values.topic, "homeassistant", "as set in Home Assistant"),
         Key("status_topic", values.topic, "homeassistant/status", "where it says that it started"),
+        Key("device_per_channel", values.flag, "false", "a device there for each main channel"),
+        Key("hide_diagnostics", values.flag, "false", "leave out signal, firmware and the like"),
     ),
 )
 
@@ -184,6 +192,63 @@ _INTEGRATOR = Section(
         ),
     ),
     optional=True,
+)
+
+_OUTBOUND = Section(
+    "outbound",
+    model.OutboundConfig,
+    "Gen2+ devices that dial out to the bridge; no cloud needed",
+    (
+        Key("enabled", values.flag, "false", "listen for them"),
+        Key("listen", values.listen, "0.0.0.0:8082", "where devices connect to"),
+        SecretKey("secret", "part of the address; default: made at the first start"),
+        Key(
+            "approve",
+            values.choice("auto", "manual"),
+            "auto",
+            "auto: whoever knows the secret; manual: they wait",
+        ),
+        Section(
+            "tls",
+            model.OutboundTlsConfig,
+            "Encryption between devices and bridge: both files, or neither",
+            (
+                PathKey("cert_file", files.readable, "PEM file, with intermediate certificates"),
+                PathKey("key_file", files.readable, "its private key", private=True),
+            ),
+        ),
+        ListKey(
+            "rpc_methods",
+            values.rpc_method,
+            (),
+            "what anybody may call by <device>/rpc; empty: nothing",
+        ),
+    ),
+)
+
+_ACCOUNT = Section(
+    "account",
+    model.AccountConfig,
+    "Shelly accounts, no licence needed (Real Time Events API)",
+    (
+        Key("email", values.line(256), None, "with a password it logs in by itself"),
+        SecretKey("password", "file with the password", inline=False),
+        SecretKey(
+            "password_sha1", "or file with its SHA-1 in hex", inline=False, check=values.sha1
+        ),
+        Key("client_id", values.line(128), "shelly-diy", "Shelly's public id for private users"),
+        Key("include_shared", values.flag, "false", "also devices that others share with you"),
+        Key("native_rpc", values.flag, "false", "also what only Shelly's RPC can do; unsupported"),
+        ListKey(
+            "allowed_hosts",
+            values.host_pattern,
+            ("*.shelly.cloud",),
+            "cloud hosts that may be sent its tokens",
+        ),
+        Key("api_url", values.https_url, "https://api.shelly.cloud", "where the password is sent"),
+        Key("wss_port", _PORT, "6113", "WebSocket port of the cloud hosts"),
+        PathKey("ca_file", files.readable, "PEM of an additional authority, for tests"),
+    ),
 )
 
 _WEB = Section(
@@ -297,6 +362,7 @@ _DEVICE = Section(
         Key("area", values.line(100), None, "where it is, for Home Assistant"),
         Key("disabled", values.flag, "false", "leave this device out"),
         Key("throttle", values.seconds(0, 3600), None, "seconds between two reports of a value"),
+        SecretKey("password", "file with its password, if it asks for it", inline=False),
     ),
 )
 
@@ -309,6 +375,8 @@ SCHEMA = Section(
         _MQTT,
         _HOME_ASSISTANT,
         _INTEGRATOR,
+        Table("accounts", values.account, _ACCOUNT, _ACCOUNT.help, "home", listed=True),
+        _OUTBOUND,
         _WEB,
         _COMMANDS,
         _AVAILABILITY,

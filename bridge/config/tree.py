@@ -86,6 +86,26 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {spelled[found[0]]}?" if found else ""
 
 
+def named(items: Items) -> Entries:
+    """A list of entries that each have a `name`, as entries by their names.
+
+    What has none is `Broken`, below its number in the list.
+    """
+    nodes: dict[str, Node] = {}
+    for number, item in enumerate(items.nodes, 1):
+        name = item.nodes.get("name") if isinstance(item, Entries) else None
+        if isinstance(item, Broken):
+            nodes[f"{number}"] = item
+        elif not isinstance(item, Entries) or not isinstance(name, Scalar) or name.text is None:
+            nodes[f"{number}"] = Broken("needs a name: `- name: home`", item.place)
+        elif name.text in nodes:
+            nodes[f"{number}"] = Broken("has the name of another one", name.place)
+        else:
+            rest = {key: node for key, node in item.nodes.items() if key != "name"}
+            nodes[name.text] = Entries(rest, name.place)
+    return Entries(nodes, items.place)
+
+
 def graft(root: Entries, path: tuple[str, ...], node: Scalar | Items) -> None:
     """Put `node` at `path` below `root`, over what is there.
 

@@ -27,7 +27,12 @@ _WHOLE = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}", re.ASCII)
 _LISTEN = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})", re.ASCII)
 _NOT_IN_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_METHOD = re.compile(r"[A-Za-z0-9]{1,40}(?:\.[A-Za-z0-9]{1,40}){1,2}", re.ASCII)
 _NOT_IN_URL = re.compile(r"[^!-~]|[\"<>\\^`{|}]")
+
+_ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?", re.ASCII)
+_OTHER_LINKS = frozenset({"outbound"})
+_SHA1 = re.compile(r"[0-9A-Fa-f]{40}", re.ASCII)
 
 _LONGEST_TOPIC = 200
 _LONGEST_SHOWN = 40
@@ -172,6 +177,22 @@ def device_id(text: str) -> str:
     return device
 
 
+def account(text: str) -> str:
+    """What an account is called in topics and addresses."""
+    if not _ACCOUNT.fullmatch(text):
+        raise Wrong("must be made of letters a-z, digits and, between them, -; at most 32")
+    if text in _OTHER_LINKS:
+        raise Wrong(f"{text} is the name of another connection")
+    return text
+
+
+def sha1(text: str) -> str:
+    """A SHA-1 in hex."""
+    if not _SHA1.fullmatch(text):
+        raise Wrong("must hold a SHA-1: 40 hex digits")
+    return text.lower()
+
+
 def cloud_host(text: str) -> str:
     """A plain DNS name."""
     if not is_host_name(text):
@@ -183,6 +204,13 @@ def host_pattern(text: str) -> str:
     """A plain DNS name, or `*.` and one."""
     if not is_pattern(text):
         raise Wrong(f"must be a host name, or *. and a host name, not {shown(text)}")
+    return text
+
+
+def rpc_method(text: str) -> str:
+    """A method of the devices' RPC, such as `Switch.Set`; there are no wildcards."""
+    if not _METHOD.fullmatch(text):
+        raise Wrong(f"must be a method such as Switch.Set, not {shown(text)}")
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.core.homeassistant.discovery import Discovery
 from bridge.core.links import Link
 from bridge.core.model import Effect, Lane, LinkChanged, LinkId, LinkRemoved, LinkState, Now
 from bridge.core.presence import Presence
@@ -35,11 +36,13 @@ class Connections:
         publications: Publications,
         timers: Timers,
         presence: Presence,
+        discovery: Discovery,
     ) -> None:
         self._registry = registry
         self._publications = publications
         self._timers = timers
         self._presence = presence
+        self._discovery = discovery
 
     def changed(self, event: LinkChanged, now: Now) -> list[Effect]:
         """A connection changed its state, or is new."""
@@ -48,11 +51,14 @@ class Connections:
         if link is None:
             link = Link(event.link, event.kind, event.state, now.wall, now.mono)
             self._registry.links[event.link] = link
+            self._discovery.bridge_soon(now)
             self._set_grace(event.link, now)
         was = link.state
         if was is not event.state:
             link.state, link.since = event.state, now.wall
         link.error, link.token_expires = event.error, event.token_expires or link.token_expires
+        retold = link.native_rpc is not event.native_rpc
+        link.native_rpc = event.native_rpc
         if event.state is LinkState.CONNECTED:
             link.connects += not link.connected
             link.down_mono = None
@@ -63,13 +69,21 @@ class Connections:
         effects = self._document(link, Lane.STATE)
         if event.state in _ALARMING and (new or was is not event.state):
             body = {"type": _ALARMING[event.state], "host": link.id, "ts": iso(now.wall)}
+            url = self._registry.settings.logins.get(link.id)
+            if url is not None and event.state is LinkState.AUTH_REQUIRED:
+                body["url"] = url
             topic = self._registry.settings.topics.bridge("event")
             effects.append(self._publications.event(topic, body))
+        if retold:
+            # Their channels can be told other things now.
+            for device in self._registry.on_link(event.link):
+                effects += self._presence.describe(device, now)
         return effects + self.judge_devices(event.link, now)
 
     def removed(self, event: LinkRemoved, now: Now) -> list[Effect]:
         """A connection is no longer wanted."""
         self._registry.links.pop(event.link, None)
+        self._discovery.bridge_soon(now)
         self._timers.cancel(GraceOver(event.link))
         topic = self._registry.settings.topics.host(event.link)
         return [*self._publications.clear(topic), *self.judge_devices(event.link, now)]

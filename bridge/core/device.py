@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from sys import intern
 
-from bridge.core.kinds import input as inputs
-from bridge.core.kinds.catalog import Channel, layout, shape
+from bridge.core.kinds.catalog import Channel, Facts, layout, shape
 from bridge.core.kinds.fields import Values
 from bridge.core.merge import merged
 from bridge.core.model import Access, DeviceId, Json, LinkId, SourceKind
+from bridge.core.presses import PRESS, Press, Presses
 
 MOST_KEYS = 256
 """More keys than any channel reports; a component that invents more is not followed."""
@@ -22,8 +21,9 @@ MOST_MEMBERS = 512
 ChannelKey = tuple[str, int]
 """Kind and number of a channel."""
 
-_PRESS = "v_eve:"
-_BUTTON = re.compile(r"[0-9]{1,6}", re.ASCII)
+NOWHERE = LinkId("")
+"""Stands for a link where there is only one."""
+
 _UNSEEN = object()
 """Stands for a member that was never reported, as `null` is a value."""
 
@@ -39,6 +39,10 @@ class ChannelState:
     sent: Values = field(default_factory=dict)
     """What was published last, and at what monotonic time."""
     sent_at: float = 0.0
+    reshaped: bool = False
+    """The last update brought new keys, or changed what the channel can do."""
+    limited: bool = False
+    """The cloud refused more than on and off for this light; until the next whole status."""
 
     @property
     def is_sent(self) -> bool:
@@ -58,6 +62,9 @@ class ChannelState:
                     values[key] = None
         if values == known:
             return False
+        self.reshaped = len(values) != len(known) or any(
+            values.get(key) != known.get(key) for key in self.channel.decisive
+        )
         self.values = values
         self.changed_at = wall
         return True
@@ -74,14 +81,8 @@ class Path:
     silent: bool = False
     """It was asked and did not answer in time."""
     access: Access = Access.READ
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """A button press, which is told once and never kept."""
-
-    number: int
-    event_type: str
+    away: bool = False
+    """It connects to us, and is not connected now."""
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ class Changes:
     removed: list[ChannelKey] = field(default_factory=list)
     """Channels that went, also those in whose place another component is now."""
     layout: bool = False
-    """Channels came, went or moved."""
+    """Channels came, went or moved, or can do other things now."""
     presses: list[Press] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     """Component keys that cannot have a topic."""
@@ -109,6 +110,8 @@ class Device:
     """From the consent: one for each channel."""
     name: str | None = None
     """From the settings."""
+    listed_name: str | None = None
+    """From an account's list: as it is called in Shelly's app."""
     channel_names: Mapping[str, str] = field(default_factory=dict)
     """From the settings, by component."""
     code: str = ""
@@ -117,34 +120,59 @@ class Device:
     control_saved: bool | None = None
     """What the registry says of control."""
     mode: str | None = None
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+    """From the settings, by component."""
     firmware: str | None = None
     status: dict[str, Json] = field(default_factory=dict)
     channels: dict[ChannelKey, ChannelState] = field(default_factory=dict)
     paths: dict[LinkId, Path] = field(default_factory=dict)
     last_seen: float | None = None
-    """When something of it came last (unix s)."""
+    """When it said something last (unix s)."""
+    wake_period: float | None = None
+    """Seconds between its reports; None for a device that is always there."""
+    is_whole: bool = False
+    """A whole status came since the start."""
+    is_settled: bool = False
+    """Its settings came since the start."""
+    configured_period: float | None = None
+    """What its settings say of that."""
+    heard_at: float | None = None
+    """When it said something last, or since when it is waited for (monotonic s)."""
     online: bool | None = None
     """As published; None before the first verdict."""
     offline_reason: str | None = None
     available_since: float | None = None
     _shapes: dict[str, object] = field(default_factory=dict)
     _readers: dict[str, tuple[ChannelState, ...]] = field(default_factory=dict)
-    _last_serial: Json = None
+    presses: Presses = field(default_factory=Presses)
 
-    def apply(self, status: dict[str, Json], *, full: bool, wall: float) -> Changes:
-        """Take a status in: an overlay, or (`full`) the whole.
+    def apply(
+        self, status: dict[str, Json], *, full: bool, wall: float, link: LinkId = NOWHERE
+    ) -> Changes:
+        """Take a status in that came by a link: an overlay, or (`full`) the whole.
 
         Presses are told for overlays only; a snapshot that is read again is no new press.
         """
         changes = Changes()
-        if not full:
-            changes.presses = self._presses(status)
+        if full:
+            self.presses.snapshot(link, status, wall)
+        else:
+            changes.presses = self.presses.told(link, status, self.status.get("inputs"), wall)
+        self.is_whole |= full
         reshaped = self._drop_missing(status, changes) if full else False
         reshaped |= self._take_in(status, changes, full=full)
         if reshaped:
             self._lay_out(changes, wall)
         self._read(changes, wall)
+        if full:
+            self._lift_limits(changes)
         return changes
+
+    def _lift_limits(self, changes: Changes) -> None:
+        for state in self.channels.values():
+            if state.limited:
+                state.limited = False
+                changes.layout = True
 
     def _drop_missing(self, status: dict[str, Json], changes: Changes) -> bool:
         """Forget what a whole status no longer has; tells whether there was anything."""
@@ -178,42 +206,22 @@ class Device:
                 reshaped = True
         return reshaped
 
-    def set_mode(self, mode: str | None, wall: float) -> Changes:
-        """Take in the Gen1 mode, which decides between relays and rollers."""
+    def settle(self, mode: str | None, facts: Mapping[str, Facts], wall: float) -> Changes:
+        """Take in what the settings decide: the Gen1 mode, and facts about components."""
         changes = Changes()
-        if mode is not None and mode != self.mode:
-            self.mode = mode
+        self.is_settled = True
+        mode = mode or self.mode
+        if mode != self.mode or facts != self.facts:
+            self.mode, self.facts = mode, facts
             self._lay_out(changes, wall)
         return changes
 
     def _settled(self, key: str, value: Json) -> Json:
         """A press passes; what stays is only that there is such a button."""
-        return {} if key.startswith(_PRESS) else value
-
-    def _presses(self, status: dict[str, Json]) -> list[Press]:
-        # The cloud counts states by `serial`; the same one again is a repetition.
-        serial = status.get("serial", status.get("ts"))
-        repeated = serial is not None and serial == self._last_serial
-        if serial is not None:
-            self._last_serial = serial
-        presses = [
-            Press(number, event_type)
-            for number, event_type in inputs.gen1_presses(
-                self.status.get("inputs"), status.get("inputs")
-            )
-        ]
-        if repeated:
-            return presses
-        for key, value in status.items():
-            if key.startswith(_PRESS):
-                number = key.removeprefix(_PRESS)
-                event_type = inputs.press(value)
-                if event_type is not None and _BUTTON.fullmatch(number):
-                    presses.append(Press(int(number), event_type))
-        return presses
+        return {} if key.startswith(PRESS) else value
 
     def _lay_out(self, changes: Changes, wall: float) -> None:
-        channels, refused = layout(self.status, self.mode)
+        channels, refused = layout(self.status, self.mode, self.facts)
         changes.refused += refused
         wanted = {(channel.kind, channel.number): channel for channel in channels}
         changes.removed = [
@@ -231,10 +239,11 @@ class Device:
                 state.update(self.status, wall)
                 changes.layout = True
                 changes.changed.append(state)
-            elif state.channel.keys != channel.keys:
+            elif state.channel.keys != channel.keys or state.channel.facts != channel.facts:
                 state.channel = channel
                 if state.update(self.status, wall):
                     changes.changed.append(state)
+                    changes.layout |= state.reshaped
             else:
                 state.channel = channel
             for member in channel.keys:
@@ -249,6 +258,7 @@ class Device:
                     done.add(id(state))
                     if state.update(self.status, wall):
                         changes.changed.append(state)
+                        changes.layout |= state.reshaped
 
 
 def _shared(value: Json) -> Json:

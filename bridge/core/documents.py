@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from bridge.core.device import ChannelState, Device
+import re
+from collections.abc import Mapping
+
+from bridge.core import abilities
+from bridge.core.device import ChannelKey, Device
+from bridge.core.kinds.convert import text
 from bridge.core.kinds.fields import Values
-from bridge.core.model import Access, Json
+from bridge.core.model import Json, SourceKind
 from bridge.core.registry import Registry
 from bridge.core.results import iso
+
+_GEN1_VERSION = re.compile(r"^[0-9]+-[0-9]+/v?([0-9][^-@]*)(?:[-@].*)?$", re.ASCII)
 
 _GENERATIONS = {"SH": 1, "S3": 3, "S4": 4}
 """By the first two characters of Shelly's model code; all others are Gen2."""
 
-_MAIN_KINDS = ("relay", "light", "roller", "input", "emeters", "meter")
+_MAIN_KINDS = ("relay", "light", "roller", "input", "meter")
 """The kinds that the names of a consent are about: a name for each channel of the first found."""
 
 
@@ -30,7 +37,39 @@ def device_info(registry: Registry, device: Device) -> Values:
         "last_seen": _time(device.last_seen),
         "available_since": _time(device.available_since),
         "offline_reason": device.offline_reason,
+        "sleeper": device.wake_period is not None,
+        "wake_period": device.wake_period,
     }
+
+
+def update(device: Device) -> Values | None:
+    """What `<dev>/update` says, in Home Assistant's words; None while too little is known.
+
+    (Shelly docs, Gen1 `/status` `update`, Gen2 Sys `available_updates`.)
+    """
+    gen1 = device.status.get("update")
+    if isinstance(gen1, Mapping):
+        installed, latest = text(gen1.get("old_version")), text(gen1.get("new_version"))
+        if installed is None:
+            return None
+        if latest is None or gen1.get("has_update") is not True:
+            latest = installed
+        return _versions(installed, latest)
+    system = device.status.get("sys")
+    if device.firmware is None or not isinstance(system, Mapping):
+        return None
+    offered = system.get("available_updates")
+    stable = offered.get("stable") if isinstance(offered, Mapping) else None
+    latest = text(stable.get("version")) if isinstance(stable, Mapping) else None
+    return _versions(device.firmware, latest or device.firmware)
+
+
+def _versions(installed: str, latest: str) -> Values:
+    """Gen1's `20230913-112003/v1.14.0-gcb84623` is shown as 1.14.0, unless that tells nothing."""
+    short = [_GEN1_VERSION.sub(r"\1", version) for version in (installed, latest)]
+    if installed != latest and short[0] == short[1]:
+        short = [installed, latest]
+    return {"installed_version": short[0][:64], "latest_version": short[1][:64]}
 
 
 def device_list(registry: Registry) -> list[Json]:
@@ -42,6 +81,17 @@ def device_list(registry: Registry) -> list[Json]:
             "channels": _channels(registry, device),
         }
         for device in registry.devices.values()
+    ] + [
+        {
+            "id": visitor.device,
+            "name": visitor.name or visitor.device,
+            "model": visitor.code or None,
+            "pending": True,
+            "sources": [SourceKind.OUTBOUND.value],
+            "channels": [],
+        }
+        for visitor in registry.pending.values()
+        if visitor.device not in registry.devices
     ]
 
 
@@ -62,32 +112,9 @@ def bridge_info(registry: Registry, protocol: str) -> Values:
             "availability_grace": settings.grace,
             "command_timeout": settings.limits.timeout,
         },
+        "homeassistant": settings.topics.prefix is not None,
         "restart_required": False,
     }
-
-
-def access(device: Device) -> Access:
-    """The most that any way to the device allows."""
-    ways = {path.access for path in device.paths.values()}
-    return next((right for right in Access if right in ways), Access.NONE)
-
-
-def commands(device: Device, state: ChannelState) -> list[str]:
-    """The keys that a channel's `/set` takes."""
-    if access(device) is not Access.CONTROL:
-        return []
-    values = state.values
-    match state.channel.kind:
-        case "relay":
-            return ["state", "timer"]
-        case "light":
-            optional = ("brightness", "color", "color_temp", "effect", "transition")
-            return ["state", "timer", *(key for key in optional if key in values)]
-        case "roller":
-            position = [] if values.get("calibrated") is False else ["position", "relative"]
-            slats = ["slat_position", "slat_relative"] if "slat_position" in values else []
-            return ["state", "duration", *position, *slats]
-    return []
 
 
 def _identity(registry: Registry, device: Device) -> Values:
@@ -96,7 +123,7 @@ def _identity(registry: Registry, device: Device) -> Values:
         "name": registry.name(device),
         "model": device.code or None,
         "gen": _generation(device),
-        "access": access(device).value,
+        "access": abilities.access(device).value,
         "topic": registry.settings.topics.device(registry.root(device.id), "")[:-1],
     }
 
@@ -107,25 +134,33 @@ def _generation(device: Device) -> int | str | None:
     return _GENERATIONS.get(device.code[:2], 2) if device.code else None
 
 
-def _channels(registry: Registry, device: Device) -> list[Values]:
-    root = registry.root(device.id)
+def channel_names(device: Device) -> dict[ChannelKey, str]:
+    """What people call the channels: by the settings, or by the consent, which names only some."""
     main = next((kind for kind in _MAIN_KINDS if (kind, 0) in device.channels), None)
-    found = []
-    for (kind, number), state in sorted(device.channels.items()):
+    found = {}
+    for (kind, number), state in device.channels.items():
         name = device.channel_names.get(state.channel.component)
         if name is None and kind == main and number < len(device.names):
             name = device.names[number]
-        found.append(
-            {
-                "kind": kind,
-                "number": number,
-                "name": name,
-                "component": state.channel.component,
-                "topic": registry.settings.topics.channel(root, kind, number),
-                "commands": commands(device, state),
-            }
-        )
+        if name is not None:
+            found[kind, number] = name
     return found
+
+
+def _channels(registry: Registry, device: Device) -> list[Values]:
+    root = registry.root(device.id)
+    names = channel_names(device)
+    return [
+        {
+            "kind": kind,
+            "number": number,
+            "name": names.get((kind, number)),
+            "component": state.channel.component,
+            "topic": registry.settings.topics.channel(root, kind, number),
+            "commands": abilities.commands(registry, device, state),
+        }
+        for (kind, number), state in sorted(device.channels.items())
+    ]
 
 
 def _time(wall: float | None) -> str | None:

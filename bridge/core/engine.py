@@ -6,50 +6,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from bridge.core import documents, topics
+from bridge.core import abilities, topics
+from bridge.core.calls import CallDue, Calls
 from bridge.core.connections import Connections, GraceOver
 from bridge.core.dispatch import AnswerDue, Dispatch, ReleaseDue
 from bridge.core.grants import Grants
+from bridge.core.homeassistant.discovery import Discovery, DiscoveryDue, StubsOver
 from bridge.core.instructed import Instructed
+from bridge.core.listings import Listings
 from bridge.core.misconduct import Misconduct
 from bridge.core.model import (
     AccessReported,
     BadInput,
     BrokerDown,
     BrokerUp,
+    CallAnswered,
     CommandAnswered,
     CommandNotSent,
+    Delivered,
+    DeviceArrived,
     DeviceId,
+    DeviceLeft,
     DeviceMoved,
+    DevicesListed,
     Effect,
     Event,
     Grant,
     GrantRevoked,
     GrantStored,
-    Lane,
     LinkChanged,
     LinkRemoved,
     MessageArrived,
     Now,
     OnlineReported,
-    Publish,
+    PressReported,
+    Published,
     RefreshAnswered,
     RetainedFound,
     SettingsReported,
     StatusReported,
+    Visitor,
     Vitals,
 )
-from bridge.core.presence import ListDue, Presence
+from bridge.core.presence import ListDue, Presence, ReportMissed
 from bridge.core.publications import Publications
+from bridge.core.refill import BirthDue, GoOn, Refill, StatesDue
 from bridge.core.registry import Registry, Settings
 from bridge.core.reports import Reports, ThrottleOver
 from bridge.core.requests import Requests
 from bridge.core.retained import AT_START, Retained
 from bridge.core.timers import Timers
+from bridge.core.visitors import AwayTooLong, Visitors
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +71,21 @@ class ClearDue:
     device: DeviceId
 
 
+@dataclass(frozen=True, slots=True)
+class ListsLate:
+    """A timer's key: devices of former runs whose accounts do not tell of them are offline."""
+
+
 class Engine:
     """Events in, effects out."""
 
-    def __init__(self, settings: Settings, known_topics: dict[DeviceId, set[str]]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        known_topics: dict[DeviceId, set[str]],
+        published: Mapping[DeviceId, Published] = MappingProxyType({}),
+    ) -> None:
+        """`known_topics` and `published` are what former runs left on the broker."""
         self._settings = settings
         self._topics = settings.topics
         self._registry = Registry(settings)
@@ -72,10 +95,19 @@ class Engine:
         self._instructed = Instructed(self._registry, self._dispatch)
         self._dispatch.route_again = self._instructed.route_again
         self._misconduct = Misconduct()
-        self._grants = Grants(self._registry, self._publications, self._dispatch)
-        self._presence = Presence(self._registry, self._publications, self._timers)
+        self._discovery = Discovery(self._registry, self._publications, self._timers, published)
+        self._grants = Grants(self._registry, self._publications, self._dispatch, self._discovery)
+        self._presence = Presence(self._registry, self._publications, self._timers, self._discovery)
         self._connections = Connections(
-            self._registry, self._publications, self._timers, self._presence
+            self._registry, self._publications, self._timers, self._presence, self._discovery
+        )
+        self._refill = Refill(
+            self._registry,
+            self._publications,
+            self._timers,
+            self._presence,
+            self._connections,
+            self._discovery,
         )
         self._reports = Reports(
             self._registry,
@@ -86,7 +118,18 @@ class Engine:
             self._grants,
             self._misconduct,
         )
+        self._listings = Listings(self._registry, self._grants, self._presence)
         self._retained = Retained(self._registry, self._publications)
+        self._visitors = Visitors(
+            self._registry,
+            self._publications,
+            self._timers,
+            self._presence,
+            self._grants,
+            self._misconduct,
+        )
+        self._calls = Calls(self._registry, self._timers)
+        self._dispatch.route_besides = self._instructed.route_besides
         self._requests = Requests(
             self._registry,
             self._publications,
@@ -94,16 +137,23 @@ class Engine:
             self._grants,
             self._retained,
             self._misconduct,
+            self._refill,
+            self._visitors,
         )
         self._handlers: dict[type, Callable[[Any, Now], Iterable[Effect]]] = {
             StatusReported: self._reports.status,
-            SettingsReported: self._reports.settings,
+            SettingsReported: self._settings_told,
             OnlineReported: self._reports.online,
             AccessReported: self._reports.access,
+            DevicesListed: self._listed,
             DeviceMoved: self._reports.moved,
             RefreshAnswered: self._refreshed,
             CommandAnswered: self._answered,
-            CommandNotSent: self._dispatch.not_sent,
+            CommandNotSent: self._not_sent,
+            CallAnswered: self._calls.answered,
+            DeviceArrived: self._arrived,
+            DeviceLeft: self._visitors.left,
+            PressReported: self._visitors.pressed,
             LinkChanged: self._link,
             LinkRemoved: self._connections.removed,
             BadInput: self._bad_input,
@@ -113,21 +163,49 @@ class Engine:
             BrokerDown: self._broker_down,
             MessageArrived: self._message,
             RetainedFound: self._retained_found,
+            Delivered: self._discovery.delivered,
             Vitals: self._vitals,
         }
+        self._due: dict[type, Callable[[Any, Now], Iterable[Effect]]] = {
+            ReleaseDue: self._dispatch.release,
+            AnswerDue: self._dispatch.timed_out,
+            ListDue: lambda _, __: [
+                *self._presence.device_list(),
+                *self._connections.documents(),
+            ],
+            GraceOver: lambda key, now: self._connections.grace_over(key.link, now),
+            ThrottleOver: lambda key, now: self._reports.throttled(key.device, key.channel, now),
+            ReportMissed: lambda key, now: self._presence.report_missed(key.device, now),
+            AwayTooLong: lambda key, now: self._visitors.away_too_long(key.device, now),
+            CallDue: self._calls.timed_out,
+            ListsLate: lambda _, __: self._listings.late(),
+            ClearDue: lambda key, _: self._publications.forgotten(key.device),
+            DiscoveryDue: self._tell,
+            StubsOver: self._tell,
+            BirthDue: lambda _, now: self._refill.everything(now),
+            GoOn: lambda _, now: self._refill.go_on(now),
+            StatesDue: lambda key, now: self._refill.states(key.device, now),
+        }
 
-    def restore(self, grants: Iterable[Grant], now: Now) -> list[Effect]:
+    def restore(
+        self, grants: Iterable[Grant], now: Now, visitors: Iterable[Visitor] = ()
+    ) -> list[Effect]:
         """Take in what was stored, at the start."""
-        effects: list[Effect] = []
+        effects = self._publications.clear_former_roots()
+        self._visitors.restore(visitors, now)
         for grant in grants:
             if not self._registry.override(grant.device).disabled:
                 effects += self._grants.adopt(grant)
         for device in sorted(self._publications.known_devices() - self._registry.devices.keys()):
-            # Disabled by now, or revoked just before the bridge was killed.
-            effects += self._grants.hide(device)
-            self._clear_soon(device, now)
+            if self._registry.unlisted and not self._registry.override(device).disabled:
+                self._registry.awaited.add(device)
+            else:
+                # Disabled by now, or revoked just before the bridge was killed.
+                effects += self._hide(device, now)
         self._timers.set(ListDue(), now.mono)
-        return effects
+        if self._registry.awaited:
+            self._timers.set(ListsLate(), now.mono + self._settings.grace)
+        return effects + self._discovery.restore(now)
 
     def handle(self, event: Event, now: Now) -> list[Effect]:
         """What an event asks for."""
@@ -147,7 +225,7 @@ class Engine:
         """What has come due."""
         effects: list[Effect] = []
         for key in self._timers.due(now.mono):
-            effects += self._due(key, now)
+            effects += self._due[type(key)](key, now)
         effects += self._publications.unsaved()
         return effects
 
@@ -155,29 +233,32 @@ class Engine:
         """The last effects: every command gets its result."""
         return self._dispatch.stop(now)
 
-    def _due(self, key: Any, now: Now) -> list[Effect]:
-        if isinstance(key, ReleaseDue):
-            return self._dispatch.release(key, now)
-        if isinstance(key, AnswerDue):
-            return self._dispatch.timed_out(key, now)
-        match key:
-            case ListDue():
-                return [*self._presence.device_list(), *self._connections.documents()]
-            case GraceOver(link):
-                return self._connections.grace_over(link, now)
-            case ThrottleOver(device, channel):
-                return self._reports.throttled(device, channel, now)
-            case ClearDue(device):
-                return self._publications.forgotten(device)
-        raise AssertionError(f"a timer nobody set: {key!r}")
-
     # Commands and grants
 
     def _answered(self, event: CommandAnswered, now: Now) -> list[Effect]:
-        route = self._dispatch.route_of(event.request)
-        device = self._registry.devices.get(route[0]) if route else None
-        state = device.channels.get(route[1]) if device and route else None
-        return self._dispatch.answered(event, now, state.values if state else {})
+        order = self._dispatch.sent(event.request)
+        device = self._registry.devices.get(order.route.device) if order else None
+        state = device.channels.get(order.route.channel) if device and order else None
+        limited = order is not None and abilities.shows_limit(order, event)
+        effects = self._dispatch.answered(event, now, state.values if state else {})
+        if limited and device is not None and state is not None and not state.limited:
+            state.limited = True
+            effects += self._presence.describe(device, now)
+        return effects
+
+    def _not_sent(self, event: CommandNotSent, now: Now) -> list[Effect]:
+        return [*self._calls.not_sent(event, now), *self._dispatch.not_sent(event, now)]
+
+    # Devices that connect to us
+
+    def _arrived(self, event: DeviceArrived, now: Now) -> list[Effect]:
+        effects = self._visitors.arrived(event, now)
+        if event.device in self._registry.devices:
+            self._timers.cancel(ClearDue(event.device))
+        return effects
+
+    def _settings_told(self, event: SettingsReported, now: Now) -> list[Effect]:
+        return [*self._reports.settings(event, now), *self._visitors.told(event, now)]
 
     def _granted(self, event: GrantStored, now: Now) -> list[Effect]:
         device = event.grant.device
@@ -191,10 +272,30 @@ class Engine:
 
     def _revoked(self, event: GrantRevoked, now: Now) -> list[Effect]:
         effects = self._grants.revoked(event.device, now)
-        return effects + self._dropped(event.device, now)
+        known = self._registry.devices.get(event.device)
+        if known is None:
+            return effects + self._dropped(event.device, now)
+        # It comes by another way as well.
+        return [*effects, *self._presence.describe(known, now), *self._presence.judge(known, now)]
+
+    def _listed(self, event: DevicesListed, now: Now) -> list[Effect]:
+        for device in event.devices:
+            if not self._registry.override(device.device).disabled:
+                self._timers.cancel(ClearDue(device.device))
+        effects, gone = self._listings.listed(event, now)
+        for device_id in gone:
+            effects += self._dropped(device_id, now)
+        for device_id in self._listings.leftovers():
+            effects += self._hide(device_id, now)
+        return [*effects, *self._retained.link_up()]
+
+    def _hide(self, device: DeviceId, now: Now) -> list[Effect]:
+        self._clear_soon(device, now)
+        return self._grants.hide(device)
 
     def _dropped(self, device: DeviceId, now: Now) -> list[Effect]:
         self._presence.forget(device, now)
+        self._visitors.forget(device)
         self._clear_soon(device, now)
         return self._requests.gone(device)
 
@@ -211,20 +312,15 @@ class Engine:
     # The broker
 
     def _broker_up(self, event: BrokerUp, now: Now) -> list[Effect]:
-        effects: list[Effect] = [
-            Publish(self._topics.state, "online", retain=self._settings.retain)
-        ]
-        info = documents.bridge_info(self._registry, event.protocol)
-        effects += self._publications.document(self._topics.bridge("info"), info, Lane.REFILL)
-        effects += self._connections.documents(Lane.REFILL)
-        effects += self._presence.device_list(Lane.REFILL)
-        for device in self._registry.devices.values():
-            effects += self._publications.availability(device, Lane.REFILL)
-            effects += self._presence.info(device, now, Lane.REFILL)
-            for state in device.channels.values():
-                effects += self._publications.channel(device, state, Lane.REFILL)
-            effects += self._publications.device_state(device, Lane.REFILL)
+        effects = self._refill.broker_up(event.protocol, now)
         return [*effects, *self._retained.broker_up(event)]
+
+    def _tell(self, key: DiscoveryDue | StubsOver, now: Now) -> list[Effect]:
+        """Tell Home Assistant; what is not retained follows when it listens."""
+        effects = self._discovery.due(key, now)
+        if effects and not self._settings.retain:
+            self._refill.states_soon(key.owner, now)
+        return effects
 
     def _broker_down(self, _event: BrokerDown, _now: Now) -> list[Effect]:
         """Nothing: what is published meanwhile waits in the outbox."""
@@ -238,6 +334,10 @@ class Engine:
             return self._instructed.get(parsed, message)
         if parsed.about is topics.Inbound.SET:
             return self._instructed.set(parsed, message, now)
+        if parsed.about is topics.Inbound.CALL:
+            return self._calls.call(parsed.name, message, now)
+        if parsed.about is topics.Inbound.HOME_ASSISTANT:
+            return self._refill.born(message, now)
         effects = self._requests.request(parsed.name, message, now)
         for device in self._requests.taken_removed():
             effects += self._dropped(device, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bridge.core.device import Device
 from bridge.core.dispatch import Dispatch
+from bridge.core.homeassistant.discovery import Discovery
 from bridge.core.model import (
     Access,
     AccessReported,
@@ -15,10 +16,12 @@ from bridge.core.model import (
     Grant,
     GrantStored,
     Json,
+    LinkId,
     Move,
     Now,
     Release,
     SaveGrant,
+    SourceKind,
 )
 from bridge.core.publications import Publications
 from bridge.core.registry import Registry
@@ -28,10 +31,17 @@ from bridge.core.results import iso
 class Grants:
     """Brings devices in and takes them away."""
 
-    def __init__(self, registry: Registry, publications: Publications, dispatch: Dispatch) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        publications: Publications,
+        dispatch: Dispatch,
+        discovery: Discovery,
+    ) -> None:
         self._registry = registry
         self._publications = publications
         self._dispatch = dispatch
+        self._discovery = discovery
 
     def adopt(self, grant: Grant) -> list[Effect]:
         """Serve a stored grant; one of a disabled device is left alone."""
@@ -54,10 +64,29 @@ class Grants:
         return effects
 
     def revoked(self, device: DeviceId, now: Now) -> list[Effect]:
-        """A consent was withdrawn; it is no longer stored."""
-        if device not in self._registry.devices:
+        """A consent was withdrawn; it is no longer stored. The device may have another way here."""
+        known = self._registry.devices.get(device)
+        links = [] if known is None else _granted(known)
+        if known is None or not links:
             return []
-        return [self._event("consent_revoked", device, now), *self._take_away(device, now)]
+        effects: list[Effect] = [self._event("consent_revoked", device, now)]
+        if len(links) == len(known.paths):
+            return effects + self._take_away(device, now)
+        for link in links:
+            effects += self.leave(known, link, now)
+        return [*effects, Release(device)]
+
+    def leave(self, device: Device, link: LinkId, now: Now) -> list[Effect]:
+        """A device does not come by a link any more; one without any other is gone."""
+        if set(device.paths) <= {link}:
+            return self._take_away(device.id, now)
+        del device.paths[link]
+        device.presses.forget(link)
+        return []
+
+    def added(self, device: DeviceId, now: Now) -> list[Effect]:
+        """Tell that there is a new device."""
+        return [self._event("device_added", device, now)]
 
     def remove(self, device: DeviceId, now: Now) -> list[Effect]:
         """Somebody who runs the bridge wants the device gone, until the next consent."""
@@ -70,8 +99,12 @@ class Grants:
         """Take away what former runs published of a device that is not served now."""
         if device not in self._publications.known_devices():
             return []
-        gone = Device(device, online=False)
-        return [*self._publications.availability(gone), *self._publications.forget(device)]
+        effects = self.say_offline(device)
+        return [*effects, *self._publications.forget(device), *self._discovery.forget(device)]
+
+    def say_offline(self, device: DeviceId) -> list[Effect]:
+        """The same only of its availability: it may come back."""
+        return self._publications.availability(Device(device, online=False))
 
     def access(self, device: Device, event: AccessReported) -> list[Effect]:
         """The cloud told what we may do; it alone decides about control."""
@@ -102,6 +135,7 @@ class Grants:
         known.online = False
         effects += self._publications.availability(known)
         effects += self._publications.forget(device)
+        effects += self._discovery.forget(device)
         self._registry.drop(device)
         effects += [Release(device), self._event("device_removed", device, now)]
         return effects
@@ -109,3 +143,8 @@ class Grants:
     def _event(self, what: str, device: DeviceId, now: Now) -> Effect:
         body: dict[str, Json] = {"type": what, "device": device, "ts": iso(now.wall)}
         return self._publications.event(self._registry.settings.topics.bridge("event"), body)
+
+
+def _granted(device: Device) -> list[LinkId]:
+    """The links by which a device comes since its owner gave consent."""
+    return [path.link for path in device.paths.values() if path.kind is SourceKind.INTEGRATOR]

@@ -23,6 +23,8 @@ class Link:
     token_expires: float | None = None
     last_message: float | None = None
     connects: int = 0
+    native_rpc: bool = False
+    """Devices of Gen2+ can be told anything by it, in their own RPC."""
 
     @property
     def connected(self) -> bool:

@@ -47,13 +47,17 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatusReported:
-    """A device's status came; `full` replaces what is known, otherwise it is an overlay."""
+    """A device's status came; `full` replaces what is known, otherwise it is an overlay.
+
+    With `live` off it is what was known last of a device that is away.
+    """
 
     link: LinkId
     device: DeviceId
     status: dict[str, Json]
     full: bool = False
     code: str | None = None
+    live: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +97,67 @@ class AccessReported:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedDevice:
+    """A device as an account lists it; `code` and `name` may be missing or come later."""
+
+    device: DeviceId
+    code: str | None = None
+    name: str | None = None
+    control: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesListed:
+    """All devices that come by an account; those it listed before are not there any more."""
+
+    link: LinkId
+    devices: tuple[ListedDevice, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceMoved:
     """The device is served by another link from now on."""
 
     link: LinkId
     device: DeviceId
     to: LinkId
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceArrived:
+    """A device opened a connection of its own to us; the link is the listener it came by."""
+
+    link: LinkId
+    device: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLeft:
+    """That connection is gone."""
+
+    link: LinkId
+    device: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class PressReported:
+    """Somebody pressed something; `button` is the number of one of several of the component."""
+
+    link: LinkId
+    device: DeviceId
+    component: str
+    event_type: str
+    button: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """The answer to a `CallDevice`: a result, or an error as the device words it."""
+
+    link: LinkId
+    request: int
+    result: Json = None
+    error: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +199,8 @@ class LinkChanged:
     error: str | None = None
     token_expires: float | None = None
     """Unix seconds."""
+    native_rpc: bool = False
+    """Devices of Gen2+ can be told anything by it, in their own RPC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +235,17 @@ class Grant:
     names: tuple[str, ...]
     control: bool
     user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A device that may connect to us, as stored; an empty text is not known."""
+
+    device: DeviceId
+    code: str = ""
+    name: str = ""
+    wake_period: float | None = None
+    """Seconds between the reports of one that sleeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +309,13 @@ class RetainedFound:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivered:
+    """The broker has the publication that asked for this `receipt`."""
+
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Vitals:
     """Once a minute: how the process is; numbers by name, as `bridge/health` shows them."""
 
@@ -247,7 +326,12 @@ Event = (
     StatusReported
     | SettingsReported
     | OnlineReported
+    | DeviceArrived
+    | DeviceLeft
+    | PressReported
+    | CallAnswered
     | AccessReported
+    | DevicesListed
     | DeviceMoved
     | RefreshAnswered
     | CommandAnswered
@@ -261,6 +345,7 @@ Event = (
     | BrokerDown
     | MessageArrived
     | RetainedFound
+    | Delivered
     | Vitals
 )
 
@@ -293,16 +378,31 @@ class Publish:
     """MQTT 5 message expiry in s."""
     properties: tuple[tuple[str, str], ...] = ()
     """MQTT 5 user properties."""
+    receipt: str | None = None
+    """Asks for a `Delivered` with this text; one that a newer value replaced gets none."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendCommand:
-    """Send a command by a link, not after `deadline`."""
+    """Send a command by a link, not after `deadline`; `native` ones in the device's own RPC."""
 
     link: LinkId
     device: DeviceId
     target: Target
     command: Command
+    request: int
+    deadline: float
+    native: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallDevice:
+    """Make a call of somebody's own in a device's RPC, not after `deadline`."""
+
+    link: LinkId
+    device: DeviceId
+    method: str
+    parameters: Json
     request: int
     deadline: float
 
@@ -359,6 +459,18 @@ class SaveGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveVisitor:
+    """Write a device that may connect to us to the registry."""
+
+    visitor: Visitor
+
+    @property
+    def device(self) -> DeviceId:
+        """Which device it is about."""
+        return self.visitor.device
+
+
+@dataclass(frozen=True, slots=True)
 class DropGrant:
     """Forget a grant in the registry, and all that is stored of the device.
 
@@ -375,6 +487,23 @@ class SaveTopics:
 
     device: DeviceId
     topics: frozenset[str]
+
+
+Published = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+"""What Home Assistant knows of a device: (part, ((component, platform), …)) for each message."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveComponents:
+    """Remember what Home Assistant was told of a device, so that it can be taken back later."""
+
+    device: DeviceId
+    published: Published
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Stop the bridge, and start it again as a new process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,14 +524,18 @@ class Log:
 Effect = (
     Publish
     | SendCommand
+    | CallDevice
     | Refresh
     | Reconnect
     | Adopt
     | Release
     | Move
     | SaveGrant
+    | SaveVisitor
     | DropGrant
     | SaveTopics
+    | SaveComponents
+    | Restart
     | ScanRetained
     | Log
 )

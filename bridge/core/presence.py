@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bridge.core import documents
-from bridge.core.availability import judge
+from bridge.core.availability import judge, silent_from
 from bridge.core.device import Device
+from bridge.core.homeassistant.discovery import Discovery
 from bridge.core.model import DeviceId, Effect, Lane, Now
 from bridge.core.publications import Publications
 from bridge.core.registry import Registry
@@ -28,18 +29,33 @@ class ListDue:
     """A timer's key: `bridge/devices` is to be published."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReportMissed:
+    """A timer's key: a device that sleeps may have missed two of its reports."""
+
+    device: DeviceId
+
+
 class Presence:
     """Keeps up what is told of devices as a whole."""
 
-    def __init__(self, registry: Registry, publications: Publications, timers: Timers) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        publications: Publications,
+        timers: Timers,
+        discovery: Discovery,
+    ) -> None:
         self._registry = registry
         self._publications = publications
         self._timers = timers
+        self._discovery = discovery
         self._info_at: dict[DeviceId, float] = {}
 
     def judge(self, device: Device, now: Now) -> list[Effect]:
         """Decide anew whether the device is online; tells what changed."""
         grace = self._registry.settings.grace
+        self._await_report(device, now)
         verdict = judge(device, self._registry.links, now.mono, grace)
         reason = verdict.reason.value if verdict.reason else None
         if verdict.online is None or (verdict.online, reason) == (
@@ -56,6 +72,20 @@ class Presence:
             effects += self._publications.availability(device)
         return effects + self.info(device, now)
 
+    def _await_report(self, device: Device, now: Now) -> None:
+        if device.wake_period is None:
+            return
+        if device.heard_at is None:
+            device.heard_at = now.mono
+        limit = silent_from(device, self._registry.settings.grace)
+        if limit is not None and limit > now.mono:
+            self._timers.set(ReportMissed(device.id), limit)
+
+    def report_missed(self, device: DeviceId, now: Now) -> list[Effect]:
+        """A report of a device that sleeps is overdue."""
+        known = self._registry.devices.get(device)
+        return [] if known is None else self.judge(known, now)
+
     def judge_all(self, devices: Iterable[Device], now: Now) -> list[Effect]:
         """The same for several devices."""
         return [effect for device in list(devices) for effect in self.judge(device, now)]
@@ -63,7 +93,19 @@ class Presence:
     def describe(self, device: Device, now: Now) -> list[Effect]:
         """The device's description changed."""
         self.list_soon(now)
-        return self.info(device, now)
+        self._discovery.soon(device, now)
+        return [*self.info(device, now), *self.update(device)]
+
+    def channels_gone(self, device: Device, now: Now) -> list[Effect]:
+        """Home Assistant must know before their topics go."""
+        return self._discovery.at_once(device, now)
+
+    def update(self, device: Device, lane: Lane = Lane.STATE) -> list[Effect]:
+        """Publish `<dev>/update`, or take it away if nothing is known of the firmware any more."""
+        body = documents.update(device)
+        if body is None:
+            return self._publications.clear_document(device.id, "update")
+        return self._publications.device_document(device.id, "update", body, lane)
 
     def info(self, device: Device, now: Now, lane: Lane = Lane.STATE) -> list[Effect]:
         """Publish `<dev>/info`."""
@@ -80,6 +122,7 @@ class Presence:
     def forget(self, device: DeviceId, now: Now) -> None:
         """The device is gone."""
         self._info_at.pop(device, None)
+        self._timers.cancel(ReportMissed(device))
         self.list_soon(now)
 
     def list_soon(self, now: Now) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bridge.core import jsontext, topics
+from bridge.core import documents, jsontext, topics
 from bridge.core.device import ChannelKey, ChannelState, Device
 from bridge.core.kinds.fields import Values
 from bridge.core.model import DeviceId, Effect, Json, Lane, Publish, SaveTopics
@@ -13,6 +13,9 @@ from bridge.core.results import iso
 
 LONGEST = 60_000
 """Bytes of a device's message; a component that reports more is left out."""
+
+THE_BRIDGE = DeviceId("shelly_bridge")
+"""Stands for the bridge where retained topics are recorded by device; no device is called so."""
 
 _TAKEN = frozenset({"set", "result", "event"})
 """Last levels below a channel that are not values."""
@@ -117,6 +120,30 @@ class Publications:
             return []
         return [self._retained(device, topic, text, lane)]
 
+    def discovery(
+        self, owner: DeviceId, topic: str, text: str, lane: Lane, receipt: str | None
+    ) -> list[Effect]:
+        """A discovery message, unless it is the one published last."""
+        if not self._is_new(topic, text, lane):
+            return []
+        return [self._retained(owner, topic, text, lane, receipt=receipt)]
+
+    def clear_discovery(self, owner: DeviceId, topic: str, receipt: str) -> list[Effect]:
+        """Take a device away from Home Assistant."""
+        self._documents.pop(topic, None)
+        self._known.get(owner, set()).discard(topic)
+        self._unsaved.add(owner)
+        return [Publish(topic, "", receipt=receipt)]
+
+    def clear_document(self, device: DeviceId, name: str) -> list[Effect]:
+        """Take a document of a device away, if this run published it."""
+        topic = self._topics.device(self._registry.root(device), name)
+        if self._documents.pop(topic, None) is None:
+            return []
+        self._known.get(device, set()).discard(topic)
+        self._unsaved.add(device)
+        return [Publish(topic, "")]
+
     def document(self, topic: str, body: Json, lane: Lane = Lane.STATE) -> list[Effect]:
         """A retained document of the bridge, unless it is the one published last."""
         text = body if isinstance(body, str) else jsontext.dump(body)
@@ -142,23 +169,53 @@ class Publications:
         """
         settings = self._registry.settings
         root = self._registry.root(device.id)
-        documents = {"availability", "info"} | ({"state"} if settings.device_state else set())
-        keep = {self._topics.device(root, name) for name in documents}
+        names = {"availability", "info"}
+        names |= {"state"} if settings.device_state else set()
+        names |= {"update"} if documents.update(device) is not None else set()
+        keep = {self._topics.device(root, name) for name in names}
         for (kind, number), state in device.channels.items():
             topic = self._topics.channel(root, kind, number)
             keep.add(topic)
             if settings.values:
                 keep.update(f"{topic}/{key}" for key in state.values)
         known = self._known.get(device.id, set())
-        gone = known - keep
+        gone = {topic for topic in known - keep if not self._topics.is_discovery(topic)}
         if gone:
             known -= gone
             self._unsaved.add(device.id)
+        for topic in gone:
+            self._documents.pop(topic, None)
         return [Publish(topic, "") for topic in sorted(gone)]
+
+    def clear_former_roots(self) -> list[Effect]:
+        """Take away what former runs published under another alias or discovery prefix.
+
+        That comes before anything is published under the new one.
+        """
+        effects: list[Effect] = []
+        base = f"{self._topics.base}/"
+        for device, known in self._known.items():
+            root = self._topics.device(self._registry.root(device), "")
+            gone = {
+                topic
+                for topic in known
+                if (
+                    not topic.startswith(root) if topic.startswith(base) else self._is_former(topic)
+                )
+            }
+            known -= gone
+            if gone:
+                self._unsaved.add(device)
+            effects += [Publish(topic, "") for topic in sorted(gone)]
+        return effects
+
+    def _is_former(self, topic: str) -> bool:
+        """Whether Home Assistant was told of a device where it need not look any more."""
+        return self._topics.was_discovery(topic) and not self._topics.is_discovery(topic)
 
     def known_devices(self) -> set[DeviceId]:
         """Every device that has, or had in former runs, retained topics."""
-        return set(self._known)
+        return self._known.keys() - {THE_BRIDGE}
 
     def forget(self, device: DeviceId) -> list[Effect]:
         """Take away everything retained for a device but its availability.
@@ -166,7 +223,9 @@ class Publications:
         That must say `offline` first, and be read, before `forgotten` takes it away too.
         """
         keep = self.availability_topic(device)
-        gone = sorted(self._known.get(device, set()) - {keep})
+        known = self._known.get(device, set()) - {keep}
+        # Home Assistant forgets the device first, and so never sees it without its state.
+        gone = sorted(known, key=lambda topic: (not self._topics.is_discovery(topic), topic))
         for topic in gone:
             self._documents.pop(topic, None)
         self._known[device] = {keep}
@@ -195,13 +254,20 @@ class Publications:
         return True
 
     def _retained(
-        self, device: DeviceId, topic: str, text: str, lane: Lane, qos: int = 1
+        self,
+        device: DeviceId,
+        topic: str,
+        text: str,
+        lane: Lane,
+        qos: int = 1,
+        receipt: str | None = None,
     ) -> Effect:
         known = self._known.setdefault(device, set())
         if topic not in known:
             known.add(topic)
             self._unsaved.add(device)
-        return Publish(topic, text, retain=self._registry.settings.retain, qos=qos, lane=lane)
+        retain = self._registry.settings.retain
+        return Publish(topic, text, retain=retain, qos=qos, lane=lane, receipt=receipt)
 
 
 def _fits(body: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bridge.core.device import Device, Path
 from bridge.core.dispatch import Limits
 from bridge.core.links import Link
-from bridge.core.model import Access, DeviceId, Grant, LinkId, SourceKind
+from bridge.core.model import Access, DeviceId, Grant, LinkId, SourceKind, Visitor
+from bridge.core.sleep import wake_period
 from bridge.core.topics import Topics
 
 
@@ -39,7 +40,17 @@ class Settings:
     raw: bool = False
     retain: bool = True
     overrides: Mapping[DeviceId, Override] = field(default_factory=dict)
+    device_per_channel: bool = False
+    """Home Assistant gets a device for each main channel, where there are several."""
+    hide_diagnostics: bool = False
+    """Home Assistant gets no entities that only tell how a device is."""
     consent_url: str | None = None
+    approve_visitors: bool = False
+    """Devices that connect to us have to wait until somebody approves them."""
+    rpc_methods: frozenset[str] = frozenset()
+    """What anybody may call of a device that connects to us; in lower case."""
+    logins: Mapping[LinkId, str | None] = field(default_factory=dict)
+    """Accounts, each with the address where somebody logs in to it, if there is such a page."""
 
 
 @dataclass(slots=True)
@@ -51,6 +62,15 @@ class Registry:
     links: dict[LinkId, Link] = field(default_factory=dict)
     roots: dict[str, DeviceId] = field(default_factory=dict)
     """First topic level(s) of a device → its id."""
+    unlisted: set[LinkId] = field(default_factory=set)
+    """Accounts that have not told yet which devices they have."""
+    pending: dict[DeviceId, Visitor] = field(default_factory=dict)
+    """Devices that connect to us and wait for approval; nothing else is told of them."""
+    awaited: set[DeviceId] = field(default_factory=set)
+    """Devices of former runs that may be on a list which has not come yet."""
+
+    def __post_init__(self) -> None:
+        self.unlisted |= self.settings.logins.keys()
 
     def override(self, device: DeviceId) -> Override:
         """What the configuration says of a device."""
@@ -62,11 +82,7 @@ class Registry:
 
     def adopt(self, grant: Grant) -> tuple[Device, bool]:
         """Take a granted device in, or what changed of its grant; tells whether it is new."""
-        device = self.devices.get(grant.device)
-        new = device is None
-        if device is None:
-            device = self.devices[grant.device] = Device(grant.device)
-            self.roots[self.root(grant.device)] = grant.device
+        device, new = self.meet(grant.device)
         device.names = grant.names or device.names
         device.code = grant.code or device.code
         device.control_saved = grant.control
@@ -80,6 +96,16 @@ class Registry:
             access = Access.CONTROL if grant.control else Access.READ
             device.paths[link] = Path(link, SourceKind.INTEGRATOR, access=access)
         return device, new
+
+    def meet(self, device: DeviceId) -> tuple[Device, bool]:
+        """A device, and whether it is new here."""
+        known = self.devices.get(device)
+        if known is not None:
+            return known, False
+        known = self.devices[device] = Device(device)
+        known.wake_period = wake_period(device, {})
+        self.roots[self.root(device)] = device
+        return known, True
 
     def drop(self, device: DeviceId) -> None:
         """Forget a device."""
@@ -97,24 +123,29 @@ class Registry:
         """The devices that come by a link."""
         return (device for device in self.devices.values() if link in device.paths)
 
-    def best_path(self, device: Device) -> Path | None:
-        """The way to send a command by: local before account before integrator, connected first."""
+    def best_path(self, device: Device, able: Container[LinkId] | None = None) -> Path | None:
+        """The way to send a command by: local before account before integrator, connected first.
+
+        Of these links only, where `able` is given.
+        """
         order = (SourceKind.OUTBOUND, SourceKind.ACCOUNT, SourceKind.INTEGRATOR)
 
         def rank(path: Path) -> tuple[bool, bool, int]:
             link = self.links.get(path.link)
             return (
-                link is None or not link.connected,
+                link is None or not link.connected or path.away,
                 path.access is not Access.CONTROL,
                 order.index(path.kind),
             )
 
-        return min(device.paths.values(), key=rank, default=None)
+        paths = [path for path in device.paths.values() if able is None or path.link in able]
+        return min(paths, key=rank, default=None)
 
     def name(self, device: Device) -> str:
         """What people call the device."""
         override = self.override(device.id).name
-        return override or device.name or (device.names[0] if device.names else device.id)
+        given = device.names[0] if device.names else None
+        return override or device.name or device.listed_name or given or device.id
 
 
 _NOTHING = Override()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bridge.core.device import Changes, ChannelKey, ChannelState, Device
 from bridge.core.dispatch import Dispatch
 from bridge.core.grants import Grants
+from bridge.core.kinds.convert import number
 from bridge.core.learned import firmware_in, learn
 from bridge.core.misconduct import Misconduct
 from bridge.core.model import (
@@ -15,18 +16,21 @@ from bridge.core.model import (
     DeviceId,
     DeviceMoved,
     Effect,
+    Json,
     Lane,
     LinkId,
     Now,
     OnlineReported,
     RefreshAnswered,
     SettingsReported,
+    SourceKind,
     StatusReported,
 )
 from bridge.core.presence import Presence
 from bridge.core.publications import Publications
 from bridge.core.registry import Registry
 from bridge.core.results import iso
+from bridge.core.sleep import reported_at, wake_period
 from bridge.core.timers import Timers
 
 
@@ -36,6 +40,13 @@ class ThrottleOver:
 
     device: DeviceId
     channel: ChannelKey
+
+
+_OF_ITSELF = frozenset({"sys", "update", "getinfo", "act_reasons", "_sleeping"})
+"""Members of a status that tell of firmware and sleep."""
+
+_JUMP = 5.0
+"""A power that changes by more than this many watts, and percent, is never held back."""
 
 
 class Reports:
@@ -67,13 +78,16 @@ class Reports:
         device = self._known(event.device, event.link)
         if device is None:
             return self._unknown(event.device, event.link, now)
-        device.last_seen = now.wall
-        changes = device.apply(event.status, full=event.full, wall=now.wall)
+        self._heard(device, event, now)
+        full = event.full and not _is_hearsay(device, event.link)
+        changes = device.apply(event.status, full=full, wall=now.wall, link=event.link)
         effects = self._publications.raw(device, event.status)
-        if changes.layout:
+        if changes.layout or not _OF_ITSELF.isdisjoint(changes.components):
             device.firmware = firmware_in(device.status) or device.firmware
+            effects += self._presence.update(device)
+            self._take_period(device)
         effects += self._changed(device, changes, now)
-        if event.full:
+        if full:
             effects += self._publications.prune(device)
         for press in changes.presses:
             topic = self._registry.settings.topics.channel(
@@ -82,14 +96,30 @@ class Reports:
             body = {"event_type": press.event_type, "id": press.number, "ts": iso(now.wall)}
             effects.append(self._publications.event(f"{topic}/event", body, expiry=30))
         path = device.paths[event.link]
-        if path.online is not True or path.silent or device.online is not True:
-            path.online, path.silent = True, False
+        asleep = device.wake_period is not None
+        news = path.online is not event.live or path.silent or device.online is not event.live
+        if news or asleep:
+            path.online, path.silent = event.live, False
             effects += self._presence.judge(device, now)
         effects += self._presence.seen(device, now)
         return effects
 
+    def _heard(self, device: Device, event: StatusReported, now: Now) -> None:
+        """Remember when the device spoke: now, or when the cloud got what it passes on."""
+        told = reported_at(event.status) if event.full else None
+        if told is None and not event.live:
+            return
+        age = 0.0 if told is None else max(0.0, now.wall - told)
+        if device.last_seen is None or now.wall - age > device.last_seen:
+            device.last_seen, device.heard_at = now.wall - age, now.mono - age
+
+    def _take_period(self, device: Device) -> None:
+        device.wake_period = wake_period(device.id, device.status, device.configured_period)
+
     def _changed(self, device: Device, changes: Changes, now: Now) -> list[Effect]:
         effects: list[Effect] = []
+        if changes.removed:
+            effects += self._presence.channels_gone(device, now)
         for key in changes.removed:
             effects += self._publications.clear_channel(device, key)
         for state in changes.changed:
@@ -141,9 +171,12 @@ class Reports:
         device.name = learned.name or device.name
         device.firmware = learned.firmware or device.firmware
         device.code = device.code or learned.model or ""
+        device.configured_period = learned.wake_period or device.configured_period
+        self._take_period(device)
         device.channel_names = {**device.channel_names, **learned.channels}
-        changes = device.set_mode(learned.mode, now.wall)
-        return self._changed(device, changes, now) + self._presence.describe(device, now)
+        changes = device.settle(learned.mode, {**device.facts, **learned.facts}, now.wall)
+        effects = self._changed(device, changes, now) + self._presence.describe(device, now)
+        return effects + self._presence.judge(device, now)
 
     def online(self, event: OnlineReported, now: Now) -> list[Effect]:
         """The cloud says that the device came or went."""
@@ -184,17 +217,31 @@ class Reports:
         return known if known is not None and link in known.paths else None
 
     def _unknown(self, device: DeviceId, link: LinkId, _: Now) -> list[Effect]:
-        if self._registry.override(device).disabled:
+        if self._registry.override(device).disabled or device in self._registry.pending:
             return []
         text = "something came of a device that was never granted to us by this connection"
         return [*self._misconduct.record(BadInput(link, "unknown_device", text, device))]
 
 
+def _is_hearsay(device: Device, link: LinkId) -> bool:
+    """Whether a link only passes on what the device tells us itself, and more completely."""
+    return device.paths[link].kind is not SourceKind.OUTBOUND and any(
+        path.kind is SourceKind.OUTBOUND and not path.away for path in device.paths.values()
+    )
+
+
 def _is_measured(state: ChannelState) -> bool:
-    """Whether only numbers changed since the channel was published."""
+    """Whether only numbers changed since the channel was published, and no power jumped."""
     if state.values.keys() != state.sent.keys():
         return False
     return all(
-        value == state.sent[key] or (isinstance(value, int | float) and not isinstance(value, bool))
+        value == state.sent[key] or _is_small(key, state.sent[key], value)
         for key, value in state.values.items()
     )
+
+
+def _is_small(key: str, old: Json, new: Json) -> bool:
+    before, after = number(old), number(new)
+    if before is None or after is None:
+        return False
+    return not key.endswith("power") or abs(after - before) <= max(_JUMP, _JUMP / 100 * abs(before))

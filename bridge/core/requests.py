@@ -21,14 +21,18 @@ from bridge.core.model import (
     Publish,
     Reconnect,
     RefreshAnswered,
+    Restart,
     RetainedFound,
     ScanRetained,
+    SourceKind,
     Vitals,
 )
 from bridge.core.publications import Publications
+from bridge.core.refill import Refill
 from bridge.core.registry import Registry
 from bridge.core.results import RESULT_EXPIRY, iso
 from bridge.core.retained import AT_START, Retained
+from bridge.core.visitors import Visitors
 from bridge.errors import FrameError
 
 MOST_OPEN = 100
@@ -65,6 +69,8 @@ class Requests:
         grants: Grants,
         retained: Retained,
         misconduct: Misconduct,
+        refill: Refill,
+        visitors: Visitors,
     ) -> None:
         self._registry = registry
         self._publications = publications
@@ -72,6 +78,8 @@ class Requests:
         self._grants = grants
         self._retained = retained
         self._misconduct = misconduct
+        self._refill = refill
+        self._visitors = visitors
         self._health: Data = {}
         self._verifying: dict[DeviceId, list[_Request]] = {}
         self._scans: dict[int, _Request] = {}
@@ -82,9 +90,13 @@ class Requests:
             "device/refresh": self._refresh,
             "device/verify": self._verify,
             "device/remove": self._remove,
+            "device/approve": self._approve,
             "host/reconnect": self._reconnect,
             "consent_url": self._consent_url,
+            "login_url": self._login_url,
             "retained/clean": self._clean,
+            "discovery/republish": self._republish,
+            "restart": self._restart,
         }
 
     def request(self, name: str, message: MessageArrived, now: Now) -> list[Effect]:
@@ -196,8 +208,29 @@ class Requests:
             raise _RefusedError("the connection to the device's cloud host is down")
         return asked
 
+    def _approve(self, request: _Request, now: Now) -> list[Effect]:
+        waiting = self._pending(request)
+        if waiting is None:
+            raise _RefusedError("id: no such device waits for approval")
+        effects = self._visitors.approve(waiting, now)
+        return [*effects, *self._answer(request, {"id": waiting})]
+
+    def _pending(self, request: _Request) -> DeviceId | None:
+        """The device that is meant, if it waits for approval."""
+        name = request.data.get("id")
+        waiting = DeviceId(name.lower()) if isinstance(name, str) else None
+        return waiting if waiting in self._registry.pending else None
+
     def _remove(self, request: _Request, now: Now) -> list[Effect]:
+        waiting = self._pending(request)
+        if waiting is not None:
+            dismissed = self._visitors.dismiss(waiting, now)
+            return [*dismissed, *self._answer(request, {"id": waiting})]
         device = self._device(request)
+        for path in device.paths.values():
+            if path.kind is SourceKind.ACCOUNT:
+                text = f"it comes by the account {path.link}, where it can be removed"
+                raise _RefusedError(f"{text}; or set devices.{device.id}.disabled")
         self._dropped.append(device.id)
         effects = self._grants.remove(device.id, now)
         return [*effects, *self._answer(request, {"id": device.id})]
@@ -215,6 +248,19 @@ class Requests:
             raise _RefusedError("web.public.url is not set in the configuration")
         return self._answer(request, {"url": url})
 
+    def _login_url(self, request: _Request, _: Now) -> list[Effect]:
+        logins = self._registry.settings.logins
+        name = request.data.get("account", request.data.get("id"))
+        if name is None and len(logins) == 1:
+            name = next(iter(logins))
+        if not isinstance(name, str) or LinkId(name) not in logins:
+            known = ", ".join(sorted(logins)) or "none"
+            raise _RefusedError(f"account: must be one of the accounts: {known}")
+        url = logins[LinkId(name)]
+        if url is None:
+            raise _RefusedError(f"there is no page to log in; run: shelly-bridge login {name}")
+        return self._answer(request, {"account": name, "url": url})
+
     def _clean(self, request: _Request, _: Now) -> list[Effect]:
         if not isinstance(request.data.get("dry_run", False), bool):
             raise _RefusedError("dry_run: must be true or false")
@@ -223,6 +269,16 @@ class Requests:
         self._last_scan += 1
         self._scans[self._last_scan] = request
         return [ScanRetained(self._last_scan)]
+
+    def _republish(self, request: _Request, now: Now) -> list[Effect]:
+        data: Data = {
+            "devices": len(self._registry.devices),
+            "discovery": self._registry.settings.topics.prefix is not None,
+        }
+        return [*self._answer(request, data), *self._refill.everything(now)]
+
+    def _restart(self, request: _Request, _: Now) -> list[Effect]:
+        return [*self._answer(request, {}), Restart()]
 
     def _device(self, request: _Request) -> Device:
         device = self._registry.find(request.data.get("id"))

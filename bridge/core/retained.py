@@ -67,7 +67,9 @@ class Retained:
     def link_up(self) -> list[Effect]:
         """Scan once, when every connection has been up and so every device is known."""
         links = self._registry.links.values()
-        if self._scanned or not self._ours or not all(link.connects for link in links):
+        if self._registry.unlisted or not all(link.connects for link in links):
+            return []
+        if self._scanned or not self._ours:
             return []
         self._scanned = True
         return [ScanRetained(AT_START)]

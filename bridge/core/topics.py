@@ -7,7 +7,10 @@ The layout below the base topic:
     bridge/request/<name>, bridge/response/<name>
     <device>/availability, <device>/info, <device>/state, <device>/get
     <device>/raw/<component>
+    <device>/rpc, <device>/rpc/response
     <device>/<kind>/<n>, .../<value>, .../set, .../set/<key>, .../result, .../event
+
+and for Home Assistant, below its discovery prefix: device/<id>/config
 """
 
 from __future__ import annotations
@@ -28,6 +31,11 @@ _HOME_ASSISTANT = "homeassistant/"
 RESERVED_KINDS = frozenset({"raw", "rpc", "set", "get"})
 """Kinds whose channels would be mistaken for other topics of a device."""
 
+_DISCOVERY = re.compile(r".+/device/[A-Za-z0-9_-]+/config", re.ASCII)
+
+_OWN_LEVELS = frozenset({"set", "get", "result", "event"})
+"""Last levels of topics of ours, which no channel's number can be."""
+
 
 def is_part(text: str) -> bool:
     """Whether `text` can be one level of a topic that we publish."""
@@ -44,6 +52,7 @@ class Inbound(Enum):
 
     SET = "set"
     GET = "get"
+    CALL = "rpc"
     REQUEST = "request"
     HOME_ASSISTANT = "home_assistant"
 
@@ -55,15 +64,22 @@ class Parsed:
     about: Inbound
     name: str
     kind: str = ""
-    number: int = 0
+    number: int | str = 0
+    """A text where no channel has such a number; its sender is to be told so."""
     key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The topics below one base topic."""
+    """The topics below one base topic, and those of Home Assistant.
+
+    `prefix` is that of its discovery, None where it is not wanted; `status` is where it says that
+    it started.
+    """
 
     base: str
+    prefix: str | None = None
+    status: str | None = None
 
     @property
     def state(self) -> str:
@@ -78,6 +94,10 @@ class Topics:
         """The state of one connection."""
         return f"{self.base}/bridge/hosts/{link}"
 
+    def request(self, name: str) -> str:
+        """Where somebody asks the bridge for something."""
+        return f"{self.base}/bridge/request/{name}"
+
     def response(self, name: str) -> str:
         """Where a request's answer goes."""
         return f"{self.base}/bridge/response/{name}"
@@ -86,7 +106,7 @@ class Topics:
         """A device's own topic: `availability`, `info`, `state`; `root` is its id or alias."""
         return f"{self.base}/{root}/{name}"
 
-    def channel(self, root: str, kind: str, number: int) -> str:
+    def channel(self, root: str, kind: str, number: int | str) -> str:
         """The retained JSON of one channel."""
         return f"{self.base}/{root}/{kind}/{number}"
 
@@ -94,24 +114,48 @@ class Topics:
         """A component's payload as received."""
         return f"{self.base}/{root}/raw/{component}"
 
+    def discovery(self, device: str) -> str:
+        """Where Home Assistant looks for a device; raises `ValueError` if that is not wanted."""
+        if self.prefix is None:
+            raise ValueError("discovery is not wanted")
+        return f"{self.prefix}/device/{device}/config"
+
+    def is_discovery(self, topic: str) -> bool:
+        """Whether it is a topic where Home Assistant looks for a device now."""
+        below = self.prefix is not None and topic.startswith(f"{self.prefix}/device/")
+        return below and self.was_discovery(topic)
+
+    def was_discovery(self, topic: str) -> bool:
+        """Whether it is, or was with other settings, a topic where Home Assistant looks."""
+        return _DISCOVERY.fullmatch(topic) is not None
+
     def is_answer_box(self, topic: str) -> bool:
         """Whether somebody may have answers sent there: not where we or Home Assistant listen."""
-        return is_publishable(topic) and not topic.startswith((f"{self.base}/", _HOME_ASSISTANT))
+        taken = (f"{self.base}/", _HOME_ASSISTANT, *([f"{self.prefix}/"] if self.prefix else []))
+        return is_publishable(topic) and topic != self.status and not topic.startswith(taken)
 
-    def subscriptions(self, aliases: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """The filters of everything that may be told to us; never a bare `#`."""
+    def subscriptions(
+        self, aliases: tuple[str, ...] = (), *, calls: bool = False
+    ) -> tuple[str, ...]:
+        """The filters of everything that may be told to us; never a bare `#`.
+
+        Those of `<device>/rpc` only with `calls`.
+        """
         roots = ("+", *(alias for alias in aliases if "/" in alias))
-        filters = [f"{self.base}/bridge/request/#"]
+        filters = [f"{self.base}/bridge/request/#", *([self.status] if self.status else [])]
         for root in roots:
             filters += [
                 f"{self.base}/{root}/+/+/set",
                 f"{self.base}/{root}/+/+/set/+",
                 f"{self.base}/{root}/get",
+                *([f"{self.base}/{root}/rpc"] if calls else []),
             ]
         return tuple(filters)
 
     def parse(self, topic: str) -> Parsed | None:
         """What a message to `topic` is about; None if the topic is none of ours."""
+        if topic == self.status:
+            return Parsed(Inbound.HOME_ASSISTANT, "")
         prefix = f"{self.base}/"
         if not topic.startswith(prefix) or not is_publishable(topic):
             return None
@@ -124,9 +168,19 @@ class Topics:
         key = None
         if len(parts) >= 5 and parts[-2] == "set":
             *channel, key = parts
-        if len(channel) >= 4 and channel[-1] == "set" and _NUMBER.fullmatch(channel[-2]):
-            root, kind, number = "/".join(channel[:-3]), channel[-3], int(channel[-2])
-            return Parsed(Inbound.SET, root, kind, number, key)
+        if len(channel) >= 4 and channel[-1] == "set":
+            return _command("/".join(channel[:-3]), channel[-3], channel[-2], key)
         if len(parts) >= 2 and parts[-1] == "get":
             return Parsed(Inbound.GET, "/".join(parts[:-1]))
+        if len(parts) >= 2 and parts[-1] == "rpc":
+            return Parsed(Inbound.CALL, "/".join(parts[:-1]))
         return None
+
+
+def _command(root: str, kind: str, number: str, key: str | None) -> Parsed | None:
+    """What a `/set` topic is about; None where a result could not be told apart from a command."""
+    if _NUMBER.fullmatch(number):
+        return Parsed(Inbound.SET, root, kind, int(number), key)
+    if not is_part(number) or number in _OWN_LEVELS:
+        return None
+    return Parsed(Inbound.SET, root, kind, number, key)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from paho.mqtt.client import MQTTMessage
 
-from bridge.core.model import BrokerUp, Event, MessageArrived, Publish, RetainedFound
+from bridge.core.model import BrokerUp, Delivered, Event, MessageArrived, Publish, RetainedFound
 from bridge.core.topics import Topics
 from bridge.mqtt.connection import (
     V311,
@@ -235,7 +235,7 @@ class MqttAdapter:
         begin = time.monotonic()
         while connection.lost is None and not wakeup.stopped:
             wait = self._publisher.work(connection)
-            if self._reports.waiting:
+            if self._reports.waiting or self._publisher.receipts:
                 wait = min(wait, _TELL_AGAIN)
             connection.step(min(wait, longest), wakeup)
             self._look(connection)
@@ -247,6 +247,7 @@ class MqttAdapter:
         """Deal with what the last step brought."""
         while connection.acknowledged:
             self._publisher.acknowledge(*connection.acknowledged.popleft())
+        self._pass_receipts_on()
         while connection.messages:
             message = _arrived(connection.messages.popleft(), connection)
             if not self._sink(message):
@@ -260,6 +261,12 @@ class MqttAdapter:
         if isinstance(self._reports.tell(), BrokerUp):
             self._publisher.announced()
         self._reports.tick()
+
+    def _pass_receipts_on(self) -> None:
+        """Tell the engine; what it has no room for now is offered again at the next step."""
+        receipts = self._publisher.receipts
+        while receipts and self._sink(Delivered(receipts[0])):
+            receipts.popleft()
 
     def _check_debts(self, connection: Connection, begin: float) -> None:
         """A broker that answers pings but acknowledges nothing is of no use."""

@@ -7,6 +7,7 @@ what happens to both when a connection ends. Belongs to the thread that owns the
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,10 +62,16 @@ class Publisher:
         self._tokens_at = 0.0
         self._refills_before = 0
         self._refill_from: float | None = None
+        self._early = True
+        """What was taken last was taken before the engine put its refill."""
+        self._fresh: dict[str, str] = {}
+        """What was sent of that: the first refill has the same values again."""
         self.refilling = True
         """Set to False when only what is urgent should still be sent."""
         self.refusals = Refusals()
         self.published = 0
+        self.receipts: deque[str] = deque()
+        """Receipts that were asked for and are due; the owner of the connection takes them."""
 
     @property
     def idle(self) -> bool:
@@ -85,6 +92,7 @@ class Publisher:
         self._tokens = float(self._pace.refill_burst)
         self._refills_before = self._outbox.refills
         self._refill_from = None
+        self._fresh.clear()
         self._outbox.calm()
 
     def announced(self) -> None:
@@ -122,6 +130,8 @@ class Publisher:
         self._quarantine.cleared(topic)
         if problem is not None:
             self.refusals.add(topic, f"the broker says: {problem}")
+        elif entry[0].receipt is not None:
+            self.receipts.append(entry[0].receipt)
 
     def _supersede(self, topic: str, sent_at: float) -> None:
         """What was sent before must not be sent again after the newer value is acknowledged."""
@@ -141,14 +151,21 @@ class Publisher:
             if not self._in_flight:
                 self._send(connection, self._aside.pop(next(iter(self._aside))), now)
             return _FOREVER
+        self._early = self._outbox.refills == self._refills_before
         batch = self._outbox.take(room)
         if len(batch) < room and self.refilling and self._outbox.refill_waits:
             refill = self._outbox.take_refill(min(room - len(batch), self._refill_portion(now)))
             self._tokens -= len(refill)
-            batch += refill
+            batch += [each for each in refill if self._is_due(each)]
         for publish in batch:
             self._hand_over(connection, publish, now)
         return self._next_work(len(batch) == room, now)
+
+    def _is_due(self, refill: Publish) -> bool:
+        if self._outbox.refills > self._refills_before + 1:
+            # Somebody wants to hear it all again.
+            self._fresh.clear()
+        return refill.receipt is not None or self._fresh.get(refill.topic) != refill.payload
 
     def _next_work(self, full: bool, now: float) -> float:
         if full or self._quarantine_ends():
@@ -205,6 +222,8 @@ class Publisher:
             return
         number, awaited = connection.publish(publish, payload)
         self.published += 1
+        if self._early and publish.lane is Lane.STATE:
+            self._fresh[publish.topic] = publish.payload
         if awaited:
             self._in_flight[number] = (publish, now)
             self._sent_at = now

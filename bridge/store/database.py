@@ -16,13 +16,42 @@ from bridge.errors import StartError
 from bridge.store.data_dir import DataDirError, create_whole, start_errors, tighten
 
 FILE_NAME = "registry.db"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _BUSY_TIMEOUT = 5.0
 """Seconds to wait while another process writes."""
 _META = {"bridge_id", "callback_secret"}
 
-_SCHEMA = """
+_DISCOVERY = """
+CREATE TABLE discovery (
+    device TEXT PRIMARY KEY,
+    published TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+_LOGINS = """
+CREATE TABLE logins (
+    account TEXT PRIMARY KEY,
+    count INTEGER NOT NULL,
+    base TEXT NOT NULL,
+    access TEXT NOT NULL,
+    refresh TEXT NOT NULL,
+    code TEXT NOT NULL,
+    refused TEXT NOT NULL,
+    refusals INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+_VISITORS = """
+CREATE TABLE visitors (
+    device TEXT PRIMARY KEY,
+    code TEXT NOT NULL,
+    name TEXT NOT NULL,
+    wake_period REAL
+) STRICT, WITHOUT ROWID;
+"""
+
+_SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE grants (
     device TEXT PRIMARY KEY,
@@ -44,7 +73,10 @@ CREATE TABLE used_proofs (
     body BLOB NOT NULL,
     expires REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
-"""
+{_DISCOVERY}{_LOGINS}{_VISITORS}"""
+
+_STEPS = {1: f"{_DISCOVERY}{_LOGINS}{_VISITORS}"}
+"""Format → what makes the next one of it."""
 
 
 def open_database(directory: Path, *, create: bool, writable: bool) -> sqlite3.Connection:
@@ -65,8 +97,10 @@ def open_database(directory: Path, *, create: bool, writable: bool) -> sqlite3.C
         tighten(file)
         connection = _connect(file)
         try:
-            _check(connection, file)
-            if not writable:
+            version = _check(connection, file)
+            if writable:
+                _migrate(connection, version)
+            else:
                 connection.execute("PRAGMA query_only = ON")
         except BaseException:
             connection.close()
@@ -88,7 +122,11 @@ def _build(file: Path) -> None:
         connection.executescript(f"{_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
         connection.executemany(
             "INSERT INTO meta (key, value) VALUES (?, ?)",
-            [("bridge_id", secrets.token_hex(4)), ("callback_secret", secrets.token_urlsafe(32))],
+            [
+                ("bridge_id", secrets.token_hex(4)),
+                ("callback_secret", secrets.token_urlsafe(32)),
+                ("outbound_secret", secrets.token_urlsafe(24)),
+            ],
         )
 
 
@@ -112,20 +150,45 @@ def _make_sure_it_is_new(file: Path) -> None:
         raise DataDirError(f"{file}: the file is gone but {log.name} is there; restore a backup")
 
 
-def _check(connection: sqlite3.Connection, file: Path) -> None:
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a registry of an earlier format to ours, all at once or not at all."""
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it since we looked.
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for step in range(version, SCHEMA_VERSION):
+            for statement in _STEPS[step].split(";"):
+                connection.execute(statement)
+        connection.execute(
+            "INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)",
+            ("outbound_secret", secrets.token_urlsafe(24)),
+        )
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _check(connection: sqlite3.Connection, file: Path) -> int:
+    """The format of the registry, which is whole."""
+    version: int
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise DataDirError(
             f"{file}: a newer version of the bridge wrote it (format {version}, this one knows "
             f"{SCHEMA_VERSION}); install that version, or use another data_dir"
         )
-    if version != SCHEMA_VERSION:
+    if version not in {*_STEPS, SCHEMA_VERSION}:
         raise sqlite3.DatabaseError("not a registry of this bridge")
     (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if result != "ok":
         raise sqlite3.DatabaseError(" ".join(result.split()))
     if _META - read_meta(connection).keys():
         raise sqlite3.DatabaseError("its own id is missing")
+    return version
 
 
 @contextmanager

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import TracebackType
 
-from bridge.core.model import DeviceId, Grant
+from bridge.core.logins import NONE, Login
+from bridge.core.model import DeviceId, Grant, Published, Visitor
 from bridge.errors import BridgeError, StoreError
 from bridge.store.data_dir import DirectoryLock, prepare
 from bridge.store.database import open_database, read_meta
@@ -52,6 +53,8 @@ class Store:
     """8 hex digits, made once."""
     callback_secret: str
     """The unguessable part of the consent callback's address, made once."""
+    outbound_secret: str
+    """The same of the address that devices connect to; empty until the bridge has run once."""
 
     def __init__(self, connection: sqlite3.Connection, lock: DirectoryLock | None) -> None:
         self._connection = connection
@@ -61,20 +64,25 @@ class Store:
         meta = read_meta(connection)
         self.bridge_id = meta["bridge_id"]
         self.callback_secret = meta["callback_secret"]
+        self.outbound_secret = meta.get("outbound_secret", "")
 
     @classmethod
-    def open(cls, directory: Path, *, exclusive: bool, create: bool = True) -> Store:
+    def open(
+        cls, directory: Path, *, exclusive: bool, create: bool = True, writable: bool = False
+    ) -> Store:
         """Open the registry in `directory`, making both if `create` and they are not there.
 
         `exclusive` is for the one bridge that runs on the directory; otherwise the registry can
-        only be read, also while a bridge runs. Raises `DataDirError` (unusable, damaged, or of a
-        newer version: nothing is overwritten) or `StartError` (in use, disk full).
+        only be read, also while a bridge runs, or with `writable` be given logins. Raises
+        `DataDirError` (unusable, damaged, or of a newer version: nothing is overwritten) or
+        `StartError` (in use, disk full).
         """
         if create:
             prepare(directory)
         lock = DirectoryLock(directory) if exclusive else None
         try:
-            return cls(open_database(directory, create=create, writable=exclusive), lock)
+            connection = open_database(directory, create=create, writable=exclusive or writable)
+            return cls(connection, lock)
         except BaseException:
             if lock:
                 lock.release()
@@ -178,6 +186,25 @@ class Store:
                 return
             connection.execute("DELETE FROM grants WHERE device = ?", (device,))
             connection.execute("DELETE FROM device_topics WHERE device = ?", (device,))
+            connection.execute("DELETE FROM discovery WHERE device = ?", (device,))
+            connection.execute("DELETE FROM visitors WHERE device = ?", (device,))
+
+    def visitors(self) -> list[Visitor]:
+        """The devices that may connect to us, by their ids."""
+        with self._session() as connection:
+            rows = connection.execute(
+                "SELECT device, code, name, wake_period FROM visitors ORDER BY device"
+            ).fetchall()
+        return [Visitor(*row) for row in rows]
+
+    def put_visitor(self, visitor: Visitor) -> None:
+        """Store a device that may connect to us; on return it is on disk."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO visitors (device, code, name, wake_period) "
+                "VALUES (?, ?, ?, ?)",
+                (visitor.device, visitor.code, visitor.name, visitor.wake_period),
+            )
 
     def topics(self) -> dict[DeviceId, set[str]]:
         """The topics that hold, as far as we know, a retained message of a device."""
@@ -211,6 +238,50 @@ class Store:
                 [(device, topic) for topic in topics - known],
             )
 
+    def published(self) -> dict[DeviceId, Published]:
+        """What Home Assistant was told of each device, as far as we know."""
+        with self._session() as connection:
+            rows = connection.execute("SELECT device, published FROM discovery").fetchall()
+        return {device: _published(device, text) for device, text in rows}
+
+    def set_published(self, device: DeviceId, published: Published) -> None:
+        """Replace what Home Assistant was told of a device; nothing is stored of nothing.
+
+        As durable as `set_topics`.
+        """
+        with self._transaction(durable=False) as connection:
+            if published:
+                connection.execute(
+                    "INSERT OR REPLACE INTO discovery (device, published) VALUES (?, ?)",
+                    (device, json.dumps(published, separators=(",", ":"))),
+                )
+            else:
+                connection.execute("DELETE FROM discovery WHERE device = ?", (device,))
+
+    def login(self, account: str) -> Login:
+        """What is stored of an account; nothing of one that nobody logged in to."""
+        with self._session() as connection:
+            row = connection.execute(f"{_SELECT_LOGIN} WHERE account = ?", (account,)).fetchone()
+        return NONE if row is None else Login(*row)
+
+    def put_login(self, account: str, login: Login) -> bool:
+        """Store a login, on return on the disk; False if there is one with a higher count."""
+        with self._transaction() as connection:
+            row = connection.execute(f"{_SELECT_LOGIN} WHERE account = ?", (account,)).fetchone()
+            stored = NONE if row is None else Login(*row)
+            if stored.count > login.count:
+                return False
+            if stored != login:
+                connection.execute(_PUT_LOGIN, (account, *astuple(login)))
+        return True
+
+    def keep_logins(self, accounts: Collection[str]) -> None:
+        """Forget the logins of all other accounts."""
+        with self._transaction() as connection:
+            for (account,) in connection.execute("SELECT account FROM logins").fetchall():
+                if account not in accounts:
+                    connection.execute("DELETE FROM logins WHERE account = ?", (account,))
+
     @contextmanager
     def _session(self) -> Iterator[sqlite3.Connection]:
         if not self._turn.acquire(timeout=_LONGEST_WAIT):
@@ -242,6 +313,14 @@ _PUT_GRANT = (
 )
 
 
+_SELECT_LOGIN = "SELECT count, base, access, refresh, code, refused, refusals FROM logins"
+_PUT_LOGIN = (
+    "INSERT OR REPLACE INTO logins "
+    "(account, count, base, access, refresh, code, refused, refusals) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
 def _row(grant: Grant, at: float) -> tuple[object, ...]:
     names = json.dumps(grant.names)
     control = int(grant.control)
@@ -254,6 +333,16 @@ def _grant(row: tuple[DeviceId, str, str, str, str, int, str]) -> Grant:
         return Grant(device, host, code, kind, tuple(json.loads(names)), bool(control), user)
     except ValueError as error:
         raise StoreError(f"the registry is damaged: the names of {device}") from error
+
+
+def _published(device: DeviceId, text: str) -> Published:
+    try:
+        return tuple(
+            (str(part), tuple((str(component), str(platform)) for component, platform in told))
+            for part, told in json.loads(text)
+        )
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"the registry is damaged: the components of {device}") from error
 
 
 def _use(connection: sqlite3.Connection, proof: Proof) -> bool:

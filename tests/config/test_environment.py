@@ -37,7 +37,8 @@ def test_the_environment_alone_is_enough() -> None:
 def test_nothing_at_all_says_what_is_missing() -> None:
     assert said({"HOME": "/home/x"}) == [
         "environment: mqtt.host: is missing",
-        "environment: no source: add an `integrator:` section",
+        "environment: no source: add an `accounts:` or `integrator:` section, "
+        "or set outbound.enabled",
     ]
 
 

@@ -10,12 +10,12 @@ import pytest
 from bridge.config import load, yamltext
 from bridge.config.example import render
 from bridge.config.schema import SCHEMA, Key, Leaf, ListKey, Section, Table, leaves
-from bridge.config.tree import Entries, Items, Node, Scalar
+from bridge.config.tree import Entries, Items, Node, Scalar, named
 from bridge.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
-COMMENTED = re.compile(r"^( *)# ( *[a-z0-9_]+:( |$))", re.MULTILINE)
-LINE = re.compile(r"^ *(?:# +)?([a-z_]+): \S.*? {2,}# (.+)$", re.MULTILINE)
+COMMENTED = re.compile(r"^( *)# ( *(?:- )?[a-z0-9_]+:( |$))", re.MULTILINE)
+LINE = re.compile(r"^ *(?:# +)?([a-z0-9_]+): \S.*? {2,}# (.+)$", re.MULTILINE)
 ENVIRON = {"HOME": "/home/x"}
 
 
@@ -28,6 +28,9 @@ def everything() -> Entries:
 def flat(entries: Entries, prefix: str = "") -> dict[str, Node]:
     found: dict[str, Node] = {}
     for name, node in entries.nodes.items():
+        if name == "accounts":
+            assert isinstance(node, Items)
+            node = named(node)
         if isinstance(node, Entries):
             found |= flat(node, f"{prefix}{name}.")
         else:
@@ -37,10 +40,10 @@ def flat(entries: Entries, prefix: str = "") -> dict[str, Node]:
 
 def expected() -> dict[str, Leaf]:
     """What must be in the example: every key that leads somewhere."""
-    rows = {}
+    rows: dict[str, Leaf] = {}
     for child in SCHEMA.children:
         if isinstance(child, Table):
-            rows = dict(leaves(child.row, f"{child.name}.{child.example}."))
+            rows |= dict(leaves(child.row, f"{child.name}.{child.example}."))
     reserved = {
         child.name
         for child in SCHEMA.children
@@ -134,6 +137,25 @@ def test_values_are_filled_in(tmp_path: Path) -> None:
     assert config.integrator.hosts == ("a.test", "b.test")
     assert str(config.web.admin.listen) == "[::1]:80"
     assert config.data_dir == Path("/srv/my data")
+
+
+def test_accounts_are_filled_in_and_stand_instead_of_an_integrator(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("canary\n")
+    password.chmod(0o600)
+    given = {
+        "accounts.home.email": "somebody@example.org",
+        "accounts.home.password_file": str(password),
+        "accounts.cabin.native_rpc": "true",
+    }
+    file = tmp_path / "config.yaml"
+    file.touch(mode=0o600)
+    file.write_text(render(given))
+    config = load(file, ENVIRON)
+    assert config.integrator is None
+    assert list(config.accounts) == ["home", "cabin"]
+    assert config.accounts["cabin"].native_rpc
+    assert config.warnings == ()
 
 
 def test_unknown_values_are_refused() -> None:

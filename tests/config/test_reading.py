@@ -44,7 +44,10 @@ web:
   admin: {listen: '0.0.0.0:80'}
 accounts:
   - name: home
-outbound: {enabled: true}
+    client: x
+  - {email: canary}
+  - name: Home
+inbound: {enabled: true}
 cluster:
   max_hosts: 65
   hosts: [a.b]
@@ -65,14 +68,16 @@ log: verbose
         "11: integrator.hosts: must be a list, such as [one, two]",
         "12: integrator.api_url: must not hold a user name or password",
         "14: web.admin.listen: any other address than loopback needs web.admin.password_file",
-        "15: accounts: unknown key",
-        "17: outbound: unknown key",
-        "19: cluster.max_hosts: several machines are not supported by this version",
-        "20: cluster.hosts: several machines are not supported by this version",
-        "22: devices.Boiler: is not a device id (hex number of 6 to 16 digits, or X…)",
-        "23: devices.a8032abe54dc.topic: must not begin with 'bridge', which is the bridge's own",
-        "23: devices.a8032abe54dc.throttle: must be a number of seconds from 0 to 3600, not '-1'",
-        "24: log: must hold keys, each in its own line and indented",
+        "17: accounts.home.client: unknown key; did you mean client_id?",
+        "18: accounts.2: needs a name: `- name: home`",
+        "19: accounts.Home: must be made of letters a-z, digits and, between them, -; at most 32",
+        "20: inbound: unknown key",
+        "22: cluster.max_hosts: several machines are not supported by this version",
+        "23: cluster.hosts: several machines are not supported by this version",
+        "25: devices.Boiler: is not a device id (hex number of 6 to 16 digits, or X…)",
+        "26: devices.a8032abe54dc.topic: must not begin with 'bridge', which is the bridge's own",
+        "26: devices.a8032abe54dc.throttle: must be a number of seconds from 0 to 3600, not '-1'",
+        "27: log: must hold keys, each in its own line and indented",
     ]
 
 

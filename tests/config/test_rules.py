@@ -13,9 +13,11 @@ INTEGRATOR = "mqtt: {host: broker}\nintegrator: {tag: ITG, token: canary, %s}\n"
 
 
 def test_a_source_is_needed(problems: Problems) -> None:
-    assert problems("mqtt: {host: broker}") == ["no source: add an `integrator:` section"]
+    assert problems("mqtt: {host: broker}") == [
+        "no source: add an `accounts:` or `integrator:` section, or set outbound.enabled"
+    ]
     assert problems("mqtt: {host: broker}\nintegrator:\n") == [
-        "no source: add an `integrator:` section"
+        "no source: add an `accounts:` or `integrator:` section, or set outbound.enabled"
     ]
 
 
@@ -68,6 +70,27 @@ def test_the_base_topic_does_not_hold_home_assistants(
     else:
         (found,) = problems(SMALLEST, environ)
         assert found.endswith("mqtt.base_topic: must not hold homeassistant.discovery_prefix")
+
+
+@pytest.mark.parametrize(
+    ("status", "fine"),
+    [
+        ("shelly/bridge/state", False),
+        ("shelly/a8032abe54dc/availability", False),
+        ("shelly/status", True),
+        ("homeassistant/status", True),
+        ("other/bridge/state", True),
+    ],
+)
+def test_home_assistants_start_is_not_our_own(
+    problems: Problems, config: Load, status: str, fine: bool
+) -> None:
+    environ = {"HOME": "/h", "SHELLY_BRIDGE_HOMEASSISTANT__STATUS_TOPIC": status}
+    if fine:
+        assert config("", environ).homeassistant.status_topic == status
+    else:
+        (found,) = problems(SMALLEST, environ)
+        assert found.endswith("homeassistant.status_topic: is a topic of the bridge itself")
 
 
 def test_hosts_lie_within_the_allowed_ones(problems: Problems) -> None:
@@ -142,3 +165,34 @@ def test_tls_files_without_tls_are_remarked(config: Load, file: Path) -> None:
     )
     assert config("", environ | {"SHELLY_BRIDGE_MQTT__TLS__ENABLED": "on"}).warnings == ()
     assert file.exists()
+
+
+@pytest.mark.parametrize(
+    ("outbound", "wrong"),
+    [
+        ("{enabled: true}", None),
+        ("{enabled: true, secret: abcdefghij-0123.4_5~6}", None),
+        ("{enabled: true, secret: short}", "outbound.secret"),
+        ("{enabled: true, secret: has/a/slash/in/it/somewhere}", "outbound.secret"),
+        ("{enabled: true, approve: never}", "outbound.approve"),
+        ("{enabled: true, listen: nowhere}", "outbound.listen"),
+        ("{enabled: true, rpc_methods: [Switch.Set, Shelly.GetStatus]}", None),
+        ("{enabled: true, rpc_methods: ['*']}", "outbound.rpc_methods"),
+        ("{enabled: true, rpc_methods: [Shelly]}", "outbound.rpc_methods"),
+    ],
+)
+def test_devices_that_dial_out(problems: Problems, outbound: str, wrong: str | None) -> None:
+    found = problems(f"mqtt: {{host: broker}}\noutbound: {outbound}\n")
+    assert [problem.split(": ")[1] for problem in found] == ([wrong] if wrong else [])
+
+
+def test_a_certificate_of_the_device_listener_needs_its_key(
+    problems: Problems, tmp_path: Path
+) -> None:
+    file = tmp_path / "cert.pem"
+    file.write_text("x")
+    found = problems(
+        f"mqtt: {{host: b}}\noutbound: {{enabled: true, tls: {{cert_file: {file}}}}}\n"
+    )
+    assert len(found) == 1
+    assert "outbound.tls.cert_file: needs outbound.tls.key_file" in found[0]

@@ -5,6 +5,7 @@ Every effect is held against the rules that all of them must keep, whatever the 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -12,8 +13,10 @@ from typing import Any, TypeVar
 from bridge.core import jsontext
 from bridge.core.dispatch import Limits
 from bridge.core.engine import Engine
+from bridge.core.homeassistant.hub import EVENT_TYPES
 from bridge.core.model import (
     CommandAnswered,
+    Delivered,
     DeviceId,
     Effect,
     Event,
@@ -26,12 +29,17 @@ from bridge.core.model import (
     MessageArrived,
     Now,
     Publish,
+    Published,
+    SaveComponents,
+    SaveTopics,
     SendCommand,
     SourceKind,
     StatusReported,
+    Visitor,
 )
 from bridge.core.registry import Override, Settings
 from bridge.core.topics import Topics
+from tests.core.homeassistant.guard import Guard
 
 HOST = LinkId("shelly-7-eu.shelly.cloud")
 OTHER_HOST = LinkId("shelly-8-eu.shelly.cloud")
@@ -53,7 +61,7 @@ def grant(device: DeviceId = DEVICE, **changes: Any) -> Grant:
 def settings(**changes: Any) -> Settings:
     """What the engine is told, with short round numbers for the limits."""
     plain = Settings(
-        topics=Topics("shelly"),
+        topics=Topics("shelly", prefix="homeassistant", status="homeassistant/status"),
         bridge_id="0a1b2c3d",
         version="1.2.3",
         started=WALL - 5,
@@ -115,15 +123,31 @@ class Reply:
 
 
 class Dialogue:
-    """An engine, a clock that stands still until it is told to go on, and a perfect broker."""
+    """An engine, a clock that stands still until it is told to go on, a perfect broker and disk.
 
-    def __init__(self, *grants: Grant, known: Any = None, **changes: Any) -> None:
+    `after` is the dialogue of the same bridge before its restart.
+    """
+
+    def __init__(
+        self,
+        *grants: Grant,
+        known: Any = None,
+        after: Dialogue | None = None,
+        visitors: Iterable[Visitor] = (),
+        **changes: Any,
+    ) -> None:
         self.settings = settings(**changes)
-        self.engine = Engine(self.settings, known or {})
+        self.guard: Guard = after.guard if after else Guard()
+        self.topics: dict[DeviceId, set[str]] = {**(after.topics if after else {}), **(known or {})}
+        self.published: dict[DeviceId, Published] = dict(after.published) if after else {}
+        """What the disk holds of retained topics and of discovery."""
+        self.engine = Engine(self.settings, copy.deepcopy(self.topics), dict(self.published))
         self.mono = 1_000.0
-        self.broker: dict[str, str] = {}
+        self.broker: dict[str, str] = after.broker if after else {}
         """Every retained message, as a broker would hold it."""
-        self.first = self._heard(self.engine.restore(grants, self.now))
+        self.acknowledges = True
+        """Whether the broker takes what it is sent."""
+        self.first = self._heard(self.engine.restore(grants, self.now, visitors))
 
     @property
     def now(self) -> Now:
@@ -195,11 +219,26 @@ class Dialogue:
         reply = Reply(effects)
         for publish in reply.all(Publish):
             check(publish, self.settings)
+            if is_discovery(publish.topic, self.settings):
+                assert self.guard.check(publish.topic, publish.payload) == []
             if publish.retain:
                 self.broker[publish.topic] = publish.payload
                 if not publish.payload:
                     del self.broker[publish.topic]
-        return reply
+        for topics in reply.all(SaveTopics):
+            self.topics[topics.device] = set(topics.topics)
+        for components in reply.all(SaveComponents):
+            self.published[components.device] = components.published
+        return Reply([*reply.effects, *self._receipts(reply)])
+
+    def _receipts(self, reply: Reply) -> list[Effect]:
+        """What the engine says to the receipts that it asked for."""
+        effects: list[Effect] = []
+        for publish in reply.all(Publish):
+            if publish.receipt is not None and self.acknowledges:
+                event = Delivered(publish.receipt)
+                effects += self._heard(self.engine.handle(event, self.now)).effects
+        return effects
 
     def holds(self, topic: str) -> Any:
         """What the broker holds on a topic, read as JSON."""
@@ -215,6 +254,11 @@ def online(*grants: Grant, status: dict[str, Json] | None = None, **changes: Any
     return dialogue
 
 
+def is_discovery(topic: str, told: Settings) -> bool:
+    """Whether a topic is, or was with other settings, one where Home Assistant looks."""
+    return told.topics.was_discovery(topic) and not topic.startswith(f"{told.topics.base}/")
+
+
 _PLAIN = frozenset({"availability", "state"})
 
 
@@ -222,7 +266,8 @@ def check(publish: Publish, told: Settings, boxes: Iterable[str] = ("answers/",)
     """The rules for every publication (topic conventions)."""
     topic, payload = publish.topic, publish.payload
     base = told.topics.base
-    assert topic.startswith((f"{base}/", *boxes)), f"outside of the base topic: {topic!r}"
+    if not is_discovery(topic, told):
+        assert topic.startswith((f"{base}/", *boxes)), f"outside of the base topic: {topic!r}"
     assert not set(topic) & set("+#\x00"), f"not a topic: {topic!r}"
     assert len(topic.encode()) < 65_536
     if publish.retain:
@@ -238,4 +283,6 @@ def check(publish: Publish, told: Settings, boxes: Iterable[str] = ("answers/",)
     if told.values and publish.qos == 0 and publish.retain:
         return
     # Raises for NaN, Infinity, duplicate keys and half characters too.
-    jsontext.parse(payload.encode())
+    body = jsontext.parse(payload.encode())
+    if topic == told.topics.bridge("event"):
+        assert body["type"] in EVENT_TYPES

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.device import MOST_KEYS, Changes, Device, Press
+from bridge.core.device import MOST_KEYS, Changes, Device
 from bridge.core.model import Json
+from bridge.core.presses import Press
 from tests.core import payloads
 from tests.core.dialogue import DEVICE, WALL
 from tests.core.strategies import statuses
@@ -112,11 +113,11 @@ def test_a_light_that_comes_later_takes_its_place() -> None:
 
 def test_the_mode_decides_between_relays_and_rollers() -> None:
     device = known(payloads.gen1_roller())
-    changes = device.set_mode("relay", WALL)
+    changes = device.settle("relay", {}, WALL)
     assert sorted(changed(changes)) == ["relay/0", "relay/1"]
-    assert sorted(changes.removed) == [("meter", 0), ("meter", 1), ("roller", 0)]
-    assert device.set_mode("relay", WALL) == Changes()
-    assert device.set_mode(None, WALL) == Changes()
+    assert changes.removed == [("roller", 0)]
+    assert device.settle("relay", {}, WALL) == Changes()
+    assert device.settle(None, {}, WALL) == Changes()
 
 
 def test_what_has_no_topic_is_told() -> None:

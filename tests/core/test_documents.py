@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.core import documents
+from bridge.core import abilities, documents
 from bridge.core.device import Device, Path
 from bridge.core.model import Access, DeviceId, Json, LinkId, SourceKind
 from bridge.core.registry import Override, Registry
@@ -47,6 +47,8 @@ def test_the_info_of_a_device() -> None:
         "last_seen": "2026-09-21T14:13:20.000Z",
         "available_since": None,
         "offline_reason": None,
+        "sleeper": False,
+        "wake_period": None,
     }
     assert channel == {
         "kind": "input",
@@ -86,7 +88,10 @@ def test_two_lights_of_one_number_are_told_apart_by_their_components() -> None:
         (
             payloads.gen1_bulb(),
             "light/0",
-            ["state", "timer", "brightness", "color", "color_temp", "effect", "transition"],
+            [
+                *("state", "timer", "brightness", "color", "white", "color_temp"),
+                *("effect", "transition"),
+            ],
         ),
         (payloads.shutter(), "roller/0", ["state", "duration", "position", "relative"]),
         (payloads.gen1_roller(positioning=False), "roller/0", ["state", "duration"]),
@@ -112,13 +117,13 @@ def test_without_control_there_are_none() -> None:
 
 def test_the_best_access_of_all_ways_counts() -> None:
     _, device = made()
-    assert documents.access(device) is Access.CONTROL
+    assert abilities.access(device) is Access.CONTROL
     device.paths[HOST].access = Access.NONE
-    assert documents.access(device) is Access.NONE
+    assert abilities.access(device) is Access.NONE
     device.paths[LinkId("home")] = Path(LinkId("home"), SourceKind.ACCOUNT)
-    assert documents.access(device) is Access.READ
+    assert abilities.access(device) is Access.READ
     device.paths.clear()
-    assert documents.access(device) is Access.NONE
+    assert abilities.access(device) is Access.NONE
 
 
 @pytest.mark.parametrize(
@@ -168,6 +173,7 @@ def test_what_the_bridge_says_of_itself() -> None:
             "availability_grace": 30.0,
             "command_timeout": 10.0,
         },
+        "homeassistant": True,
         "restart_required": False,
     }
 

@@ -239,6 +239,48 @@ def test_a_channel_that_went_meanwhile_is_not_told(throttled: Dialogue) -> None:
     assert not [topic for topic in throttled.broker if topic.startswith(ROOT)]
 
 
+def test_a_power_that_jumps_is_told_at_once(throttled: Dialogue) -> None:
+    throttled.waits(5)
+    assert powers(throttled.reports({"switch:0": {"apower": 100}}).on(RELAY)) == ["100"]
+    assert throttled.reports({"switch:0": {"apower": 105}}).on(RELAY) == []
+    assert powers(throttled.reports({"switch:0": {"apower": 106}}).on(RELAY)) == ["106"]
+    assert powers(throttled.reports({"switch:0": {"apower": 2_000}}).on(RELAY)) == ["2000"]
+    assert throttled.reports({"switch:0": {"apower": 2_090}}).on(RELAY) == []
+    assert powers(throttled.waits(5).on(RELAY)) == ["2090"]
+
+
+# The firmware
+
+
+def test_what_is_known_of_the_firmware_has_a_topic_of_its_own() -> None:
+    dialogue = online(status=payloads.gen1_relay())
+    told = payloads.gen1_relay()["update"] | {
+        "has_update": True,
+        "new_version": "20260101-1/v1.15.1-g1",
+    }
+    dialogue.reports({"update": told})
+    assert dialogue.holds(f"{ROOT}/update") == {
+        "installed_version": "1.14.0",
+        "latest_version": "1.15.1",
+    }
+    dialogue.reports({"update": told | {"has_update": False}})
+    assert dialogue.holds(f"{ROOT}/update")["latest_version"] == "1.14.0"
+
+
+def test_without_the_installed_version_nothing_is_said_of_updates() -> None:
+    dialogue = online(status=payloads.two_switches())
+    assert f"{ROOT}/update" not in dialogue.broker
+    dialogue.says(SettingsReported(HOST, DEVICE, {"DeviceInfo": {"ver": "1.4.4"}}))
+    assert dialogue.holds(f"{ROOT}/update") == {
+        "installed_version": "1.4.4",
+        "latest_version": "1.4.4",
+    }
+    dialogue.reports({"sys": {"available_updates": {"stable": {"version": "1.7.1"}}}})
+    assert dialogue.holds(f"{ROOT}/update")["latest_version"] == "1.7.1"
+    dialogue.reports({"sys": {"available_updates": []}})
+    assert dialogue.holds(f"{ROOT}/update")["latest_version"] == "1.4.4"
+
+
 # The bridge itself
 
 

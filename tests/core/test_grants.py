@@ -117,7 +117,7 @@ def test_what_was_published_of_it_before_goes_offline_first() -> None:
     }
     reply = dialogue.waits(5)
     assert reply.published[AVAILABILITY] == ""
-    assert reply.all(SaveTopics)[-1] == SaveTopics(DEVICE, frozenset())
+    assert SaveTopics(DEVICE, frozenset()) in reply.all(SaveTopics)
 
 
 # Changing
@@ -211,7 +211,7 @@ def test_a_revoked_consent_leaves_nothing_behind(options: dict[str, bool]) -> No
     reply = dialogue.waits(1.0)
     assert reply.published[AVAILABILITY] == ""
     assert held(dialogue) == set()
-    assert reply.all(SaveTopics) == [SaveTopics(DEVICE, frozenset())]
+    assert SaveTopics(DEVICE, frozenset()) in reply.all(SaveTopics)
     dialogue.waits(5)
     assert device_ids(dialogue) == []
 

@@ -205,7 +205,7 @@ def test_a_channel_that_is_no_more_is_cleared() -> None:
 def test_what_former_runs_left_is_cleared_with_the_first_whole_status() -> None:
     left = {
         *(f"{ROOT}/relay/7", f"{ROOT}/relay/7/power", f"{RELAY}/power", f"{ROOT}/state"),
-        *("shelly/old-name/relay/0", "shelly/old-name/availability", RELAY),
+        RELAY,
     }
     dialogue = online(known={DEVICE: set(left)})
     assert not [p for p in dialogue.reports({"switch:0": {}}).all(Publish) if not p.payload]
@@ -213,6 +213,17 @@ def test_what_former_runs_left_is_cleared_with_the_first_whole_status() -> None:
     cleared = {publish.topic for publish in reply.all(Publish) if not publish.payload}
     assert cleared == left - {RELAY}
     assert not cleared & reply.one(SaveTopics).topics
+
+
+def test_another_alias_takes_the_old_topics_away_before_anything_else() -> None:
+    left = {f"{ROOT}/availability", f"{ROOT}/info", RELAY}
+    dialogue = Dialogue(grant(), known={DEVICE: set(left)}, overrides=override(topic="cellar/pump"))
+    assert dialogue.first.topics[: len(left)] == sorted(left)
+    assert set(dialogue.first.published.values()) == {""}
+    dialogue.connects()
+    saved = dialogue.reports(payloads.two_switches(), full=True).one(SaveTopics)
+    assert "shelly/cellar/pump/relay/0" in dialogue.broker
+    assert not left & saved.topics
 
 
 def test_nothing_wanted_is_cleared_so() -> None:

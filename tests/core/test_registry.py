@@ -52,6 +52,14 @@ def test_unless_it_is_down_or_allows_no_control() -> None:
     assert way(registry, device) == OUTBOUND
 
 
+def test_only_some_ways_may_do() -> None:
+    registry, device = three_ways()
+    best = registry.best_path(device, {HOME, HOST})
+    assert best is not None
+    assert best.link == HOME
+    assert registry.best_path(device, ()) is None
+
+
 def test_there_may_be_none() -> None:
     assert Registry(settings()).best_path(Device(DEVICE)) is None
 

@@ -17,6 +17,7 @@ from bridge.core.model import (
     Refresh,
     RefreshAnswered,
     Release,
+    Restart,
     ScanRetained,
     Vitals,
 )
@@ -26,7 +27,7 @@ from tests.core.dialogue import DEVICE, HOST, ROOT, Dialogue, Reply, grant, onli
 
 NAMES = [
     *("health_check", "device/refresh", "device/verify", "device/remove", "host/reconnect"),
-    *("consent_url", "retained/clean"),
+    *("consent_url", "retained/clean", "discovery/republish", "restart"),
 ]
 
 
@@ -225,3 +226,16 @@ def test_an_answer_goes_to_the_response_topic_too(dialogue: Dialogue) -> None:
 def test_devices_are_found_by_their_alias() -> None:
     dialogue = online(status=payloads.two_switches(), overrides=override(topic="cellar/pump"))
     assert dialogue.asks("device/refresh", "cellar/pump").one(Refresh).device == DEVICE
+
+
+@pytest.mark.parametrize("payload", ["", "PRESS", "{}"])
+def test_a_restart_is_answered_first(dialogue: Dialogue, payload: str) -> None:
+    reply = dialogue.asks("restart", payload)
+    assert answer(reply, "restart") == {"data": {}, "status": "ok"}
+    assert reply.one(Restart) == Restart()
+
+
+def test_a_restart_that_the_broker_kept_is_none(dialogue: Dialogue) -> None:
+    reply = dialogue.asks("restart", retain=True, stored=True)
+    assert "never run" in refused(reply, "restart")
+    assert not reply.all(Restart)

@@ -62,10 +62,11 @@ def test_what_is_told_to_us_is_understood(topic: str, parsed: Parsed) -> None:
         f"shelly/{DEVICE}/relay/0",
         f"shelly/{DEVICE}/relay/0/result",
         f"shelly/{DEVICE}/relay/set",
-        f"shelly/{DEVICE}/relay/x/set",
-        f"shelly/{DEVICE}/relay/-1/set",
-        f"shelly/{DEVICE}/relay/00/set",
-        f"shelly/{DEVICE}/relay/9999999999/set",
+        # A result there would look like a command, or could not be published.
+        f"shelly/{DEVICE}/relay/set/set",
+        f"shelly/{DEVICE}/relay/result/set",
+        f"shelly/{DEVICE}/relay/a b/set",
+        f"shelly/{DEVICE}/relay//set/state",
         f"shelly/{DEVICE}/relay/0/set/a/b",
         "shelly/bridge/state",
         "shelly/bridge/get",
@@ -81,6 +82,16 @@ def test_what_is_told_to_us_is_understood(topic: str, parsed: Parsed) -> None:
 )
 def test_everything_else_is_none_of_ours(topic: str) -> None:
     assert TOPICS.parse(topic) is None
+
+
+@pytest.mark.parametrize("number", ["x", "-1", "00", "9999999999", "1.5"])
+def test_a_command_to_what_is_no_channel_is_a_command_still(number: str) -> None:
+    topic = f"shelly/{DEVICE}/relay/{number}"
+    assert TOPICS.parse(f"{topic}/set") == Parsed(Inbound.SET, DEVICE, "relay", number)
+    assert TOPICS.parse(f"{topic}/set/state") == Parsed(
+        Inbound.SET, DEVICE, "relay", number, "state"
+    )
+    assert TOPICS.channel(DEVICE, "relay", number) == topic
 
 
 LEVEL = st.from_regex(r"[A-Za-z0-9_.-]{1,12}", fullmatch=True)
@@ -169,6 +180,38 @@ def test_an_answer_may_go_anywhere_else(topic: str) -> None:
 )
 def test_but_not_where_it_could_do_harm(topic: str) -> None:
     assert not TOPICS.is_answer_box(topic)
+
+
+HOME = Topics("shelly", prefix="ha/two", status="ha/status")
+
+
+def test_where_home_assistant_looks_and_speaks() -> None:
+    assert HOME.discovery(DEVICE) == f"ha/two/device/{DEVICE}/config"
+    assert HOME.is_discovery(HOME.discovery("shelly_bridge"))
+    assert HOME.parse("ha/status") == Parsed(Inbound.HOME_ASSISTANT, "")
+    assert "ha/status" in HOME.subscriptions()
+    assert TOPICS.parse("homeassistant/status") is None
+    assert not any("status" in pattern for pattern in TOPICS.subscriptions())
+
+
+def test_where_home_assistant_looked_with_other_settings() -> None:
+    former = f"homeassistant/device/{DEVICE}/config"
+    assert HOME.was_discovery(former)
+    assert not HOME.is_discovery(former)
+    assert not TOPICS.is_discovery(former)
+    for topic in (
+        f"homeassistant/device/{DEVICE}/status",
+        "device/a/config",
+        "x/device/a.b/config",
+    ):
+        assert not HOME.was_discovery(topic)
+    with pytest.raises(ValueError, match="not wanted"):
+        TOPICS.discovery(DEVICE)
+
+
+@pytest.mark.parametrize("topic", ["ha/two/device/x/config", "ha/status", "homeassistant/x"])
+def test_no_answer_goes_to_home_assistant(topic: str) -> None:
+    assert not HOME.is_answer_box(topic)
 
 
 @pytest.mark.parametrize("text", ["power", "a.b-c_1", "A" * 64])

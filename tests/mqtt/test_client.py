@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bridge.core.model import Lane, Publish
+from bridge.core.model import Delivered, Lane, Publish
 from bridge.simulator.broker import Broker
 from tests.brokers import Peer, free_port, publish_properties, wait_until
 from tests.mqtt.rig import BASE, CLIENT_ID, COMMAND, RELAY, STATE, Rig, published, state
@@ -37,6 +37,26 @@ def test_events_arrive_in_order_and_are_not_retained(broker: Broker, protocol: s
         wait_until(lambda: len(ear.heard) == 500)
     assert ear.payloads("shelly/e") == [str(number).encode() for number in range(500)]
     assert "shelly/e" not in broker.retained
+
+
+def test_the_engine_gets_its_receipts(broker: Broker) -> None:
+    def receipts() -> list[str]:
+        return [each.receipt for each in list(rig.events) if isinstance(each, Delivered)]
+
+    with Rig(broker.port) as rig:
+        rig.wait_up()
+        rig.inbox_full = True
+        rig.outbox.put_all(
+            [
+                Publish("shelly/a", "1", receipt="one"),
+                Publish("shelly/b", "1"),
+                Publish("shelly/c", "1", receipt="two"),
+            ]
+        )
+        wait_until(lambda: len(broker.retained) == 3)
+        assert receipts() == []
+        rig.inbox_full = False
+        wait_until(lambda: receipts() == ["one", "two"])
 
 
 def test_properties_of_a_result(broker: Broker) -> None:

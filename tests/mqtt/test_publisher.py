@@ -120,6 +120,32 @@ def test_the_refill_waits_for_the_engine_then_keeps_its_pace() -> None:
     assert all(each.endswith("=refill") for each in desk.sent[:20])
 
 
+def test_the_refill_does_not_repeat_what_was_sent_since_the_connect(desk: Desk) -> None:
+    desk.outbox.put_all([Publish("a", "1"), Publish("b", "1")])
+    desk.work()
+    desk.publisher.announced()
+    refill = [Publish(topic, "1", lane=Lane.REFILL) for topic in "abc"]
+    desk.outbox.put_all([*refill, Publish("b", "2", lane=Lane.REFILL)])
+    desk.work()
+    assert desk.sent == ["a=1", "b=1", "b=2", "c=1"]
+
+
+def test_a_later_refill_repeats_everything(desk: Desk) -> None:
+    desk.outbox.put(Publish("a", "1"))
+    desk.work()
+    refill = Publish("a", "1", lane=Lane.REFILL)
+    desk.outbox.put(refill)
+    desk.work()
+    assert desk.sent == ["a=1"]
+    desk.outbox.put(refill)
+    desk.work()
+    assert desk.sent == ["a=1", "a=1"]
+    desk.attach()
+    desk.outbox.put(refill)
+    desk.work()
+    assert desk.sent == ["a=1"]
+
+
 def test_without_a_refill_of_the_engine_it_starts_after_a_while() -> None:
     desk = Desk()
     desk.outbox.put_all(values(3, "waited"))
@@ -246,3 +272,54 @@ def test_the_last_word_does_not_break_the_brokers_window(desk: Desk) -> None:
     desk.outbox.put_all(values(20))
     desk.work()
     assert not desk.publisher.send_last(cast(Connection, desk.line), Publish("bye", "x"))
+
+
+# Receipts
+
+
+def asked(receipt: str, payload: str = "x", lane: Lane = Lane.STATE) -> Publish:
+    return Publish("topic", payload, lane=lane, receipt=receipt)
+
+
+def test_a_receipt_comes_when_the_broker_has_it(desk: Desk) -> None:
+    desk.outbox.put_all([asked("one"), Publish("other", "y")])
+    desk.work()
+    assert not desk.publisher.receipts
+    desk.acknowledge(1, 2)
+    assert list(desk.publisher.receipts) == ["one"]
+
+
+def test_no_receipt_for_what_the_broker_refused(desk: Desk) -> None:
+    desk.outbox.put(asked("one"))
+    desk.work()
+    desk.publisher.acknowledge(1, "not authorized")
+    assert not desk.publisher.receipts
+
+
+def test_no_receipt_for_what_a_newer_value_replaced(desk: Desk) -> None:
+    desk.outbox.put(asked("one"))
+    desk.outbox.put(asked("two", "y"))
+    desk.work()
+    desk.acknowledge(1)
+    assert list(desk.publisher.receipts) == ["two"]
+
+
+def test_a_receipt_of_a_lost_connection_comes_after_the_next(desk: Desk) -> None:
+    desk.outbox.put(asked("one"))
+    desk.work()
+    desk.publisher.detach()
+    desk.attach()
+    desk.publisher.announced()
+    desk.now += 2
+    desk.work()
+    desk.acknowledge(1)
+    assert list(desk.publisher.receipts) == ["one"]
+
+
+def test_a_refill_with_a_receipt_is_sent_even_if_it_is_nothing_new(desk: Desk) -> None:
+    desk.outbox.put(asked("one"))
+    desk.work()
+    desk.outbox.put(asked("two", lane=Lane.REFILL))
+    desk.work()
+    desk.acknowledge(1, 2)
+    assert list(desk.publisher.receipts) == ["one", "two"]

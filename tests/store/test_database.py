@@ -147,6 +147,52 @@ def test_a_second_bridge_is_refused(tmp_path: Path) -> None:
     Store.open(tmp_path, exclusive=True).close()
 
 
+@pytest.fixture
+def first_format(file: Path) -> Path:
+    """The same registry as the first format had it."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TABLE discovery")
+        connection.execute("DROP TABLE logins")
+        connection.execute("DROP TABLE visitors")
+        connection.execute("DELETE FROM meta WHERE key = 'outbound_secret'")
+        connection.commit()
+        connection.execute("PRAGMA user_version = 1")
+    return file
+
+
+def test_a_registry_of_the_first_format_is_taken_over(first_format: Path) -> None:
+    with Store.open(first_format.parent, exclusive=True) as store:
+        secret = store.callback_secret
+        assert store.grants() == [GRANT]
+        assert len(store.topics()) == 200
+        assert store.published() == {}
+        assert len(store.outbound_secret) >= 32
+        store.set_published(GRANT.device, (("", (("relay_0", "switch"),)),))
+    with Store.open(first_format.parent, exclusive=True) as store:
+        assert store.callback_secret == secret
+        assert store.published() == {GRANT.device: (("", (("relay_0", "switch"),)),)}
+
+
+def test_who_only_looks_changes_no_format(first_format: Path) -> None:
+    with Store.open(first_format.parent, exclusive=False) as store:
+        assert store.grants() == [GRANT]
+        assert store.outbound_secret == ""
+    with closing(sqlite3.connect(first_format)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_a_format_that_cannot_be_taken_over_stays_as_it_was(first_format: Path) -> None:
+    with closing(sqlite3.connect(first_format)) as connection:
+        # The last thing that the next format has is in the way.
+        connection.execute("CREATE TABLE visitors (a)")
+    with pytest.raises(DataDirError):
+        Store.open(first_format.parent, exclusive=True)
+    with closing(sqlite3.connect(first_format)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'discovery'")
+        assert tables.fetchall() == []
+
+
 def test_a_busy_registry_is_not_called_damaged(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.store.database._BUSY_TIMEOUT", 0.0)
     with closing(sqlite3.connect(file)) as connection:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import os
 import resource
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from bridge.core.model import DeviceId, Grant
 from bridge.errors import StoreError
 from bridge.store import Proof, ProofReused, Store
+from bridge.store.database import FILE_NAME
 from bridge.store.registry import PROOF_LIMIT
 
 DEVICE = DeviceId("a8032abe54dc")
@@ -53,6 +55,35 @@ def test_id_and_secret_are_made_once(store: Store, tmp_path: Path) -> None:
     assert len(store.callback_secret) >= 32
     with reopened(store, tmp_path / "data") as again:
         assert (again.bridge_id, again.callback_secret) == first
+
+
+PUBLISHED = (("", (("last_seen", "sensor"), ("relay_0", "switch"))), ("relay_1", (("a", "b"),)))
+
+
+def test_what_home_assistant_was_told_is_kept(store: Store, tmp_path: Path) -> None:
+    store.set_published(DEVICE, (("", (("relay_0", "light"),)),))
+    store.set_published(DEVICE, PUBLISHED)
+    store.set_published(OTHER, PUBLISHED[:1])
+    with reopened(store, tmp_path / "data") as again:
+        assert again.published() == {DEVICE: PUBLISHED, OTHER: PUBLISHED[:1]}
+        again.set_published(OTHER, ())
+        again.set_published(OTHER, ())
+        assert again.published() == {DEVICE: PUBLISHED}
+
+
+def test_what_home_assistant_was_told_goes_with_the_device(store: Store) -> None:
+    store.set_published(DEVICE, PUBLISHED)
+    store.forget_device(DEVICE)
+    assert store.published() == {}
+
+
+@pytest.mark.parametrize("text", ["{", "1", "[1]", "[[1]]", '[["", 5]]', '[["", [["a"]]]]'])
+def test_a_damaged_record_is_named(store: Store, tmp_path: Path, text: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME)) as connection:
+        connection.execute("INSERT INTO discovery VALUES (?, ?)", (DEVICE, text))
+        connection.commit()
+    with pytest.raises(StoreError, match=f"components of {DEVICE}"):
+        store.published()
 
 
 def test_every_registry_has_its_own_secret(store: Store, tmp_path: Path) -> None:

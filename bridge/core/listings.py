@@ -1,0 +1,82 @@
+"""Devices that come by accounts: an account says which ones there are, and nobody else."""
+
+from __future__ import annotations
+
+from bridge.core.device import Device, Path
+from bridge.core.grants import Grants
+from bridge.core.model import (
+    Access,
+    DeviceId,
+    DevicesListed,
+    Effect,
+    LinkId,
+    ListedDevice,
+    Now,
+    SourceKind,
+)
+from bridge.core.presence import Presence
+from bridge.core.registry import Registry
+
+
+class Listings:
+    """Brings in the devices of accounts, and takes away those that are listed no more."""
+
+    def __init__(self, registry: Registry, grants: Grants, presence: Presence) -> None:
+        self._registry = registry
+        self._grants = grants
+        self._presence = presence
+
+    def listed(self, event: DevicesListed, now: Now) -> tuple[list[Effect], list[DeviceId]]:
+        """Take a whole list in; gives the effects, and the devices that nobody serves any more."""
+        effects: list[Effect] = []
+        served = set()
+        for listed in event.devices:
+            if not self._registry.override(listed.device).disabled:
+                served.add(listed.device)
+                effects += self._take_in(event.link, listed, now)
+        gone = []
+        for device in list(self._registry.on_link(event.link)):
+            if device.id in served:
+                continue
+            effects += self._grants.leave(device, event.link, now)
+            if device.id in self._registry.devices:
+                effects += self._described(device, now)
+            else:
+                gone.append(device.id)
+        self._registry.unlisted.discard(event.link)
+        return effects, gone
+
+    def leftovers(self) -> list[DeviceId]:
+        """Once every account has told: devices of former runs that nobody serves."""
+        if self._registry.unlisted:
+            return []
+        awaited, self._registry.awaited = self._registry.awaited, set()
+        return sorted(awaited - self._registry.devices.keys())
+
+    def late(self) -> list[Effect]:
+        """No list has come for a while: what former runs said of devices counts no more."""
+        return [
+            effect
+            for device in sorted(self._registry.awaited - self._registry.devices.keys())
+            for effect in self._grants.say_offline(device)
+        ]
+
+    def _take_in(self, link: LinkId, listed: ListedDevice, now: Now) -> list[Effect]:
+        device, new = self._registry.meet(listed.device)
+        before = (device.code, device.listed_name)
+        device.code = listed.code or device.code
+        device.listed_name = listed.name or device.listed_name
+        changed = (device.code, device.listed_name) != before
+        access = Access.CONTROL if listed.control else Access.READ
+        path = device.paths.get(link)
+        if path is None or path.access is not access:
+            changed = True
+            online = None if path is None else path.online
+            device.paths[link] = Path(link, SourceKind.ACCOUNT, online, access=access)
+        effects = self._grants.added(device.id, now) if new else []
+        if not changed:
+            return effects
+        return effects + self._described(device, now)
+
+    def _described(self, device: Device, now: Now) -> list[Effect]:
+        return [*self._presence.describe(device, now), *self._presence.judge(device, now)]
