@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo run test lint bench ha-check
+.PHONY: demo run test lint bench docs ha-check
 
 demo: .venv/.ready
 	@exec $(BIN)/shelly-bridge demo
@@ -26,9 +26,16 @@ lint: .venv/.ready-dev
 bench: .venv/.ready-dev
 	$(BIN)/python -m benchmarks
 
-# Home Assistant's own validation of discovery messages; so far only the check of the checker.
+# What the code says of kinds, keys and units, and what the bridge says of captured devices.
+docs: .venv/.ready-dev
+	$(BIN)/python -m tests.frames.golden --write
+	$(BIN)/python -m tests.documentation.devices --write
+
+# Home Assistant's own code judges what the bridge publishes for captured and simulated devices.
 ha-check: .venv/.ready-dev
-	$(BIN)/python -m tests.homeassistant.ha_check --self-test
+	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	$(BIN)/python -m tests.frames.messages "$$work"; \
+	$(BIN)/python -m tests.homeassistant.ha_check --self-test "$$work"
 
 .venv/.ready: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

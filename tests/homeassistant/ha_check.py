@@ -1,6 +1,6 @@
 """Home Assistant's own judgement of discovery and state messages, for every supported release.
 
-    python -m tests.homeassistant.ha_check [--self-test] [FILE.jsonl …]
+    python -m tests.homeassistant.ha_check [--self-test] [FILE.jsonl or folder of them …]
 
 A line is `{"topic": …, "payload": …}`, optionally with `"retain": true/false`, in the order in
 which the bridge published; every file is shown to a fresh Home Assistant.
@@ -83,14 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="ha_check", description="Show MQTT messages to Home Assistant's own code."
     )
     parser.add_argument("--self-test", action="store_true", help="judge messages of known quality")
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE.jsonl")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE.jsonl or folder")
     options = parser.parse_args(arguments)
     if not options.self_test and not options.files:
-        parser.error("name a FILE.jsonl, or --self-test")
+        parser.error("name a FILE.jsonl or a folder, or --self-test")
 
     started = time.monotonic()
     try:
-        lines = "".join(_read(file) for file in options.files)
+        lines = "".join(_read(path) for path in options.files)
         lines += selftest.lines() if options.self_test else ""
         environments = prepare(sorted((ORACLE / "releases").glob("*.txt")), _say)
         prepared = time.monotonic()
@@ -135,10 +135,22 @@ def _say(text: str) -> None:
     sys.stderr.write(f"ha-check: {text}\n")
 
 
-def _read(file: Path) -> str:
-    """The file's lines behind a line that names it."""
+def _read(path: Path) -> str:
+    """The lines of a file, or of every file in a folder, each behind a line that names it.
+
+    Raises FileNotFoundError for a folder without any.
+    """
+    files = [path]
+    if path.is_dir():
+        files = sorted(path.glob("*.jsonl"))
+        if not files:
+            raise FileNotFoundError(f"there is no .jsonl file in {path}")
+    return "".join(_named(file, str(file) if file == path else file.stem) for file in files)
+
+
+def _named(file: Path, name: str) -> str:
     text = file.read_text(encoding="utf-8")
-    return f"{json.dumps({'file': str(file)})}\n{text}\n"
+    return f"{json.dumps({'file': name})}\n{text}\n"
 
 
 if __name__ == "__main__":

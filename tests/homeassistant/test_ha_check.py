@@ -107,6 +107,30 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert "/nowhere.jsonl" in capsys.readouterr().err
 
 
+def test_a_folder_stands_for_its_files_and_an_empty_one_for_a_mistake(
+    recorded: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given: list[str] = []
+
+    def judge(_environment: Environment, lines: str) -> list[ha_check.Finding]:
+        given.append(lines)
+        return []
+
+    _answer(monkeypatch, 0)
+    monkeypatch.setattr(ha_check, "judge", judge)
+    (tmp_path / "b.jsonl").write_text('{"topic": "u", "payload": "q"}\n', encoding="utf-8")
+    assert ha_check.main([str(recorded.parent)]) == 0
+    read = [json.loads(line) for line in given[0].splitlines() if line]
+    assert [line.get("file") or line["topic"] for line in read] == ["a", "t", "b", "u"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert ha_check.main([str(empty)]) == ha_check.BROKEN
+    assert str(empty) in capsys.readouterr().err
+
+
 def test_the_names_of_the_cases_are_unique() -> None:
     names = [case.name for case in selftest.CASES]
     assert len(names) == len(set(names))

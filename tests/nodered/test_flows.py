@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.nodered, pytest.mark.timeout(400)]
 """The first of these tests may have to install Node-RED."""
 
 RELAY, COVER, LIGHT = "SNSW-001P16EU", "SNSW-102P16EU:cover", "S3DM-0A101WWL"
-METER = "SPEM-003CEBEU"
+METER, OLD_METER = "SPEM-003CEBEU", "SHEM-3"
 
 
 @contextmanager
@@ -190,13 +190,18 @@ def test_the_table_lists_every_devices_power_also_of_later_ones(
         relay = rig.add(RELAY, name="Pump <b>")
         meter = rig.add(METER, name="House")
         sensor = rig.add("SHIX3-1", name="Buttons")
-        rig.start().wait_online(relay, meter, sensor)
+        old, roller = rig.add(OLD_METER, name="Shed"), rig.add(COVER, name="Blind")
+        rig.start().wait_online(relay, meter, sensor, old, roller)
         with running(node_red, rig, examples.adapted("power", rig.port)):
-            rig.wait(lambda: len(table(node_red)) == 3)
+            rig.wait(lambda: len(table(node_red)) == 5)
             rig.tell(f"{relay.hex_id}/relay/0/set", "ON")
             rig.wait(lambda: (table(node_red)[relay.hex_id]["power"] or 0) > 0)
             assert table(node_red)[meter.hex_id]["power"] == -50
             assert table(node_red)[sensor.hex_id]["power"] is None
+            sum_of_phases = rig.json(f"{old.hex_id}/meter/3")["power"]
+            assert table(node_red)[old.hex_id]["power"] == pytest.approx(sum_of_phases)
+            rig.tell(f"{roller.hex_id}/roller/0/set", "CLOSE")
+            rig.wait(lambda: (table(node_red)[roller.hex_id]["power"] or 0) > 0)
 
             light = rig.add(LIGHT, name="Lamp", granted=False)
             assert rig.consent(light).status == 200
@@ -309,6 +314,10 @@ def test_all_flows_share_one_connection_to_a_real_broker(tmp_path: Path, node_re
             node_red.press(examples.inject(together, "ON"))
             sidebar.wait("confirmed")
             rig.wait(lambda: (table(node_red)[relay.hex_id]["power"] or 0) > 0)
+            assert node_red.request("PUT", "/shelly/roller", '{"position": 40}').status == 202
+            sidebar.wait("live position", lambda now: now["target"] == 40)
+            rig.world.advance(60)
+            sidebar.wait("live position", lambda now: now["position"] == 40)
             node_red.press(examples.inject(together, "health_check"))
             assert sidebar.wait("answer")["status"] == "ok"
             rig.world.set_online(relay, False)
