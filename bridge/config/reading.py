@@ -29,6 +29,7 @@ from bridge.config.tree import (
     did_you_mean,
     dotted,
     is_absent,
+    is_key_like,
     label,
 )
 from bridge.config.values import Reader, Wrong
@@ -75,6 +76,8 @@ class Reading:
             else:
                 shown = label(name)
                 hint = did_you_mean(shown, known)
+                if not hint and not is_key_like(shown):
+                    shown = "…"
                 self.complain(dotted(prefix, shown), f"unknown key{hint}", node.place)
         for child in section.children:
             self._child(child, entries, prefix)

@@ -57,6 +57,9 @@ class Broken:
 Node = Scalar | Items | Entries | Broken
 
 
+_KEY_FORM = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
+
+
 def is_absent(node: Node | None) -> bool:
     """Whether nothing, or null, was written."""
     return node is None or (isinstance(node, Scalar) and node.text is None)
@@ -74,6 +77,11 @@ def label(name: str) -> str:
     """
     shown = _BEFORE_VALUE.split(name, maxsplit=1)[0][:_LONGEST_LABEL]
     return ascii(shown)[1:-1] + ("" if shown == name else "…")
+
+
+def is_key_like(name: str) -> bool:
+    """Whether a name has the form of a key; a secret on a line of its own seldom has."""
+    return _KEY_FORM.fullmatch(name) is not None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
