@@ -8,11 +8,11 @@ from pathlib import Path
 from bridge.errors import ConfigError, Problem
 
 
-def cloud_context(ca_file: Path | None) -> ssl.SSLContext:
+def cloud_context(ca_file: Path | None, key: str = "integrator.ca_file") -> ssl.SSLContext:
     """A context that trusts the system's authorities, and those of `ca_file` besides.
 
     Made once and shared: loading the authorities is the dearest part of a connection. Raises
-    `ConfigError` if the file holds no certificate.
+    `ConfigError`, about `key`, if the file holds no certificate.
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -21,7 +21,23 @@ def cloud_context(ca_file: Path | None) -> ssl.SSLContext:
             context.load_verify_locations(ca_file)
         except (OSError, ssl.SSLError) as error:
             text = f"{ca_file} holds no certificate"
-            raise ConfigError(
-                [Problem("configuration", None, "integrator.ca_file", text)]
-            ) from error
+            raise ConfigError([Problem("configuration", None, key, text)]) from error
+    return context
+
+
+def device_context(cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext | None:
+    """What we show to devices that connect to us; None without a certificate.
+
+    Raises `ConfigError` if the files are of no use together.
+    """
+    if cert_file is None or key_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # Without a callback a key with a password would be asked for at the terminal.
+        context.load_cert_chain(cert_file, key_file, lambda: "")
+    except (OSError, ssl.SSLError) as error:
+        text = f"{cert_file} and {key_file} are not a certificate and its key (without password)"
+        raise ConfigError([Problem("configuration", None, "outbound.tls", text)]) from error
     return context

@@ -24,6 +24,7 @@ def execute(options: argparse.Namespace) -> int:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     # Imported here since the bridge itself must not pay for it: 12 MB.
-    from bridge.simulator import command
+    from bridge.simulator import command, outbound_command
 
     command.add_arguments(parser)
+    outbound_command.add_parser(parser.add_subparsers(metavar="device", required=False))

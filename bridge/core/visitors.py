@@ -126,7 +126,7 @@ class Visitors:
         """Forget a device that waits, until it comes again."""
         del self._registry.pending[device]
         self._presence.list_soon(now)
-        return [Release(device)]
+        return [Release(device, SourceKind.OUTBOUND)]
 
     def _let_in(self, device_id: DeviceId, now: Now) -> list[Effect]:
         waited = self._registry.pending.pop(device_id, None)

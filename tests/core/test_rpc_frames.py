@@ -134,7 +134,8 @@ def test_a_page_of_components() -> None:
     assert listed == {"boolean:200": item}
     assert total == 9
     assert rpc_frames.components({"components": [item]})[1] == 1
-    for wrong in (None, [], {}, {"components": {}}):
+    wrongs: tuple[Any, ...] = (None, [], {}, {"components": {}})
+    for wrong in wrongs:
         with pytest.raises(FrameError):
             rpc_frames.components(wrong)
 

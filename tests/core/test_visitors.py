@@ -21,6 +21,7 @@ from bridge.core.model import (
     LinkState,
     Log,
     PressReported,
+    Publish,
     Refresh,
     Release,
     SaveVisitor,
@@ -157,7 +158,8 @@ def test_a_device_of_the_cloud_waits_only_with_its_own_connection() -> None:
 def test_a_waiting_device_can_be_sent_away() -> None:
     dialogue = listens(approve_visitors=True)
     arrives(dialogue)
-    assert dialogue.asks("device/remove", DEVICE).one(Release) == Release(DEVICE)
+    reply = dialogue.asks("device/remove", DEVICE)
+    assert reply.one(Release) == Release(DEVICE, SourceKind.OUTBOUND)
     assert pending(dialogue) == []
 
 
@@ -250,8 +252,8 @@ def press(dialogue: Dialogue, component: str, button: int | None = None) -> list
     reply = dialogue.says(PressReported(LINK, DEVICE, component, "single_push", button))
     return [
         (publish.topic, json.loads(publish.payload))
-        for publish in reply.effects
-        if getattr(publish, "topic", "").endswith("/event")
+        for publish in reply.all(Publish)
+        if publish.topic.endswith("/event")
     ]
 
 

@@ -1,0 +1,231 @@
+"""Gen2+ devices that connect to us: no cloud in between, and all of their RPC.
+
+The link is the listener: it is connected while it listens. (Shelly docs, Gen2 Ws, RPC channels.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from websockets.frames import CloseCode
+
+from bridge.core import rpc, rpc_frames
+from bridge.core.model import (
+    BadInput,
+    CallDevice,
+    CommandNotSent,
+    DeviceId,
+    LinkChanged,
+    LinkId,
+    LinkState,
+    RefreshAnswered,
+    SendCommand,
+    SourceKind,
+)
+from bridge.errors import FrameError
+from bridge.sources.base import Sink
+from bridge.sources.outbound_device import Known, Order, Shared, Visit
+from bridge.sources.outbound_door import FULL, Refusal
+from bridge.sources.outbound_server import DeviceServer
+from bridge.sources.outbound_wire import Wire
+from bridge.sources.timing import OutboundTiming
+from bridge.threads import CrashHook, Deadline
+
+LINK = LinkId("outbound")
+
+MOST_KNOWN = 2_000
+"""Devices that are remembered; who knows the secret can invent any number."""
+
+MOST_WAITING = 16
+"""Commands that wait for one device to wake."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundSettings:
+    """`outbound:` of the configuration, and the passwords of devices that have one."""
+
+    host: str
+    port: int
+    secret: str = field(repr=False)
+    context: ssl.SSLContext | None = None
+    passwords: Mapping[DeviceId, str] = field(default_factory=dict, repr=False)
+    timing: OutboundTiming = field(default_factory=OutboundTiming)
+
+
+class OutboundSource:
+    """All devices that dial out to us."""
+
+    def __init__(self, settings: OutboundSettings, sink: Sink, on_crash: CrashHook) -> None:
+        """Bind the listener; raises `StartError` if that fails."""
+        self._sink = sink
+        self._server = DeviceServer(
+            settings.host,
+            settings.port,
+            settings.secret,
+            self,
+            on_crash,
+            settings.timing,
+            settings.context,
+        )
+        self.port = self._server.port
+        self._shared = Shared(LINK, sink, settings.timing, self._server.run, settings.passwords)
+        self._known: dict[DeviceId, Known] = {}
+        """Changed by the server's thread only; others look up single devices."""
+        self._visits: dict[Wire, Visit] = {}
+
+    # Any thread, or the engine's
+
+    def start(self) -> None:
+        """Listen."""
+        self._server.start()
+
+    def serves(self, link: LinkId) -> bool:
+        """Whether the link is the listener."""
+        return link == LINK
+
+    def send(self, command: SendCommand) -> CommandNotSent | None:
+        """Call the device; one that sleeps is called when it wakes, if that is soon enough."""
+        method, parameters = rpc.encode(command)
+        order = Order(command.request, method, parameters, command.deadline)
+        return self._pass(command.link, command.device, order)
+
+    def call(self, call: CallDevice) -> CommandNotSent | None:
+        """Make a call of somebody's own; its answer comes as `CallAnswered`."""
+        order = Order(call.request, call.method, call.parameters, call.deadline, plain=True)
+        return self._pass(call.link, call.device, order)
+
+    def _pass(self, link: LinkId, device: DeviceId, order: Order) -> CommandNotSent | None:
+        known = self._known.get(device) if link == LINK else None
+        if known is None or (known.visit is None and not known.sleeps):
+            text = "the device is not connected to the bridge"
+            return CommandNotSent(link, order.request, "host_down", text)
+        if not self._server.soon(partial(self._take_order, known, order)):
+            text = "the bridge does not listen for devices any more"
+            return CommandNotSent(link, order.request, "host_down", text)
+        return None
+
+    def refresh(self, link: LinkId, device: DeviceId) -> RefreshAnswered | None:
+        """Ask the device for its settings and whole state."""
+        known = self._known.get(device) if link == LINK else None
+        if known is None or not self._server.soon(partial(self._refresh, known)):
+            return RefreshAnswered(link, device, "failed")
+        return None
+
+    def beats(self) -> dict[str, int]:
+        """See `Source.beats`."""
+        return self._server.beats()
+
+    def reconnect(self, link: LinkId) -> None:
+        """Close the connections of all devices; they come back by themselves."""
+        if link == LINK:
+            self._server.soon(self._close_all)
+
+    def release(self, device: DeviceId) -> None:
+        """Tell nothing more of a device until it comes again."""
+        self._server.soon(partial(self._mute, device))
+
+    def stop(self, deadline: Deadline) -> list[str]:
+        """Close everything."""
+        return self._server.stop(deadline)
+
+    # The server's thread
+
+    def listening(self) -> None:
+        """See `outbound_server.Owner`."""
+        self._sink(LinkChanged(LINK, SourceKind.OUTBOUND, LinkState.CONNECTED, native_rpc=True))
+
+    def refused(self, address: str, refusal: Refusal) -> None:
+        """See `outbound_server.Owner`."""
+        self._sink(BadInput(f"{LINK}, {address}", f"refused_{refusal.kind}", refusal.text))
+
+    def message(self, wire: Wire, data: bytes) -> None:
+        """See `outbound_server.Owner`."""
+        visit = self._visits.get(wire)
+        try:
+            frame = rpc_frames.decode(data)
+            if visit is None:
+                visit = self._welcome(frame.device, wire)
+            if visit is not None:
+                visit.take(frame)
+        except FrameError as error:
+            if error.kind == "utf8":
+                raise
+            self.broken(wire, error)
+
+    def _welcome(self, device: DeviceId, wire: Wire) -> Visit | None:
+        """A connection told which device it is of."""
+        if not self._server.name(wire):
+            self.refused(wire.address, FULL)
+            wire.close(CloseCode.TRY_AGAIN_LATER, "too many connections")
+            return None
+        known = self._known.get(device)
+        if known is None:
+            self._forget_some()
+            known = self._known[device] = Known(device)
+        visit = self._visits[wire] = Visit(known, wire, self._shared)
+        visit.begin()
+        return visit
+
+    def _forget_some(self) -> None:
+        if len(self._known) < MOST_KNOWN:
+            return
+        for device, known in list(self._known.items()):
+            if known.visit is None and not known.waiting:
+                del self._known[device]
+                return
+
+    def broken(self, wire: Wire, error: FrameError) -> None:
+        """See `outbound_server.Owner`."""
+        visit = self._visits.get(wire)
+        device = visit.known.device if visit is not None else None
+        self._sink(BadInput(LINK, error.kind, str(error), device))
+
+    def closed(self, wire: Wire) -> None:
+        """See `outbound_server.Owner`."""
+        visit = self._visits.pop(wire, None)
+        if visit is not None:
+            visit.closed()
+
+    def _take_order(self, known: Known, order: Order) -> None:
+        if known.visit is not None:
+            known.visit.carry_out(order)
+        elif not known.sleeps:
+            self._give_back(order, "host_down", "the connection to the device was lost")
+        elif len(known.waiting) >= MOST_WAITING:
+            self._give_back(order, "rate_limited", "too many commands wait for it to wake")
+        else:
+            known.waiting.append(order)
+            delay = max(0.0, order.deadline - time.monotonic())
+            asyncio.get_running_loop().call_later(delay, self._expire, known, order)
+
+    def _expire(self, known: Known, order: Order) -> None:
+        if order in known.waiting:
+            known.waiting.remove(order)
+            self._give_back(order, "expired", "the device did not wake in time")
+
+    def _give_back(self, order: Order, status: str, text: str) -> None:
+        self._sink(CommandNotSent(LINK, order.request, status, text))
+
+    def _refresh(self, known: Known) -> None:
+        if known.visit is None:
+            self._sink(RefreshAnswered(LINK, known.device, "offline"))
+        else:
+            known.visit.ask()
+
+    def _mute(self, device: DeviceId) -> None:
+        known = self._known.get(device)
+        if known is None:
+            return
+        known.muted = True
+        known.dynamic = known.configured = None
+        if known.visit is None:
+            del self._known[device]
+
+    def _close_all(self) -> None:
+        for wire in list(self._visits):
+            wire.close(CloseCode.SERVICE_RESTART, "it was asked to connect anew")

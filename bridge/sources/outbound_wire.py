@@ -1,0 +1,300 @@
+"""One connection of a device: an HTTP request that becomes a WebSocket, within limits.
+
+Runs in the loop of its server only. RFC 6455 is left to the `websockets` library; what waits, and
+for how long, is decided here. Knows nothing of devices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from websockets import http11
+from websockets.exceptions import ProtocolError
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from bridge.errors import FrameError
+from bridge.sources import outbound_door as door
+from bridge.sources.outbound_door import Door, Refusal
+from bridge.sources.timing import OutboundTiming
+
+LARGEST_MESSAGE = 65_536
+"""Bytes of one message, of however many frames."""
+
+MOST_FRAGMENTS = 1_024
+"""Frames of one message."""
+
+MOST_UNREAD = 65_536
+"""Bytes that may wait for a peer before we do not read from it any more."""
+
+MOST_MESSAGES = 500
+"""Messages of one peer between two looks; who sends more is read more slowly."""
+
+_SUBPROTOCOL = Subprotocol("json-rpc")
+_NOT_FOUND = (
+    b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n"
+    b"Connection: close\r\n\r\nnot found\n"
+)
+
+_log = logging.getLogger(__name__)
+# Below this level the library writes every request, and with it the secret.
+_log.setLevel(logging.WARNING)
+
+
+class Keeper(Protocol):
+    """Who is told what becomes of a connection."""
+
+    def made(self, wire: Wire) -> None:
+        """It is there."""
+
+    def refused(self, wire: Wire, refusal: Refusal) -> None:
+        """It was not let in."""
+
+    def opened(self, wire: Wire) -> None:
+        """It is a WebSocket now."""
+
+    def message(self, wire: Wire, data: bytes) -> None:
+        """A whole text came; a `FrameError` out of here ends the connection."""
+
+    def broken(self, wire: Wire, error: FrameError) -> None:
+        """It broke the protocol and is being closed."""
+
+    def closed(self, wire: Wire) -> None:
+        """It is gone."""
+
+
+class Wire(asyncio.Protocol):
+    """A connection from `address`."""
+
+    def __init__(
+        self, address: str, keeper: Keeper, entrance: Door, timing: OutboundTiming
+    ) -> None:
+        self.address = address
+        self.named = False
+        """It has told which device it is."""
+        self._keeper = keeper
+        self._entrance = entrance
+        self._timing = timing
+        self._head = bytearray()
+        self._protocol: ServerProtocol | None = None
+        self._message = bytearray()
+        self._fragments = 0
+        self._transport: asyncio.Transport
+        self._over = False
+        self._unread_since: float | None = None
+        self._spent = 0
+        self._born = self._heard = self._pinged = asyncio.get_running_loop().time()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        # TCP and TLS give one that can do both directions.
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=MOST_UNREAD)
+        self._keeper.made(self)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self._over = True
+        self._keeper.closed(self)
+
+    def pause_writing(self) -> None:
+        """See `asyncio.Protocol`: who does not read is not read from, or our pongs would pile."""
+        self._unread_since = asyncio.get_running_loop().time()
+        self._read_or_wait()
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        self._unread_since = None
+        self._read_or_wait()
+
+    def _read_or_wait(self) -> None:
+        if self._unread_since is not None or self._spent > MOST_MESSAGES:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        if self._protocol is not None:
+            self._heard = asyncio.get_running_loop().time()
+            self._frames(self._protocol, data)
+        elif not self._over:
+            self._request(data)
+
+    # The request.
+
+    def _request(self, data: bytes) -> None:
+        self._head += data
+        if door.begins_tls(self._head):
+            self._refuse(door.TLS)
+            return
+        end = self._head.find(b"\r\n\r\n") + 4
+        if end < 4 or end > door.LONGEST_HEAD:
+            if len(self._head) > door.LONGEST_HEAD:
+                self._refuse(door.TOO_LONG)
+            return
+        head, rest = bytes(self._head[:end]), bytes(self._head[end:])
+        self._head.clear()
+        refusal = self._entrance.judge(head)
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        protocol = ServerProtocol(
+            subprotocols=[_SUBPROTOCOL],
+            select_subprotocol=_subprotocol,
+            max_size=LARGEST_MESSAGE,
+            logger=_log,
+        )
+        protocol.receive_data(head)
+        events = protocol.events_received()
+        if not events or not isinstance(events[0], http11.Request):
+            self._refuse(door.HANDSHAKE)
+            return
+        protocol.send_response(protocol.accept(events[0]))
+        if protocol.state is not State.OPEN:
+            self._refuse(door.HANDSHAKE)
+            return
+        self._protocol = protocol
+        self._flush(protocol)
+        self._keeper.opened(self)
+        if rest and not self._over:
+            self._frames(protocol, rest)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._over = True
+        self._keeper.refused(self, refusal)
+        if refusal is not door.TLS:
+            self._transport.write(_NOT_FOUND)
+        self._transport.close()
+
+    # Frames.
+
+    def _frames(self, protocol: ServerProtocol, data: bytes) -> None:
+        protocol.receive_data(data)
+        events = [event for event in protocol.events_received() if isinstance(event, Frame)]
+        if not self._over:
+            try:
+                for event in events:
+                    self._take(event)
+                self._check(protocol)
+            except FrameError as error:
+                self._keeper.broken(self, error)
+                utf8 = error.kind == "utf8"
+                code = CloseCode.INVALID_DATA if utf8 else CloseCode.POLICY_VIOLATION
+                self.close(code, "not what the protocol says")
+                return
+        self._flush(protocol)
+        if protocol.close_expected():
+            self._linger()
+        elif self._spent > MOST_MESSAGES:
+            self._read_or_wait()
+
+    def _take(self, event: Frame) -> None:
+        if self._over or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return
+        if event.opcode is Opcode.BINARY:
+            raise FrameError("binary_frame", "a binary frame came")
+        self._message += event.data
+        self._fragments += 1
+        if self._fragments > MOST_FRAGMENTS:
+            raise FrameError("too_large", f"a message has more than {MOST_FRAGMENTS} fragments")
+        if event.fin:
+            message = bytes(self._message)
+            self._message.clear()
+            self._fragments = 0
+            self._spent += 1
+            self._keeper.message(self, message)
+
+    def _check(self, protocol: ServerProtocol) -> None:
+        """Whether the library had something to object."""
+        error = protocol.parser_exc
+        if error is None or isinstance(error, EOFError):
+            return
+        if (
+            protocol.close_sent is not None
+            and protocol.close_sent.code == CloseCode.MESSAGE_TOO_BIG
+        ):
+            raise FrameError("too_large", f"a message is larger than {LARGEST_MESSAGE} bytes")
+        if isinstance(error, ProtocolError):
+            raise FrameError("websocket", "it breaks the WebSocket protocol")
+
+    def _flush(self, protocol: ServerProtocol) -> None:
+        for data in protocol.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:
+                self._transport.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent."""
+        protocol = self._protocol
+        return not self._over and protocol is not None and protocol.state is State.OPEN
+
+    def send(self, text: str) -> bool:
+        """Send a message; False if that is not possible (any more)."""
+        protocol = self._protocol
+        if protocol is None or not self.is_open:
+            return False
+        protocol.send_text(text.encode())
+        self._flush(protocol)
+        return True
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Close as RFC 6455 wants it; the peer has a second to agree."""
+        protocol = self._protocol
+        if protocol is None or self._transport.is_closing():
+            self.abort()
+            return
+        self._over = True
+        if protocol.state is State.OPEN:
+            protocol.send_close(code, reason)
+        self._flush(protocol)
+        self._linger()
+
+    def _linger(self) -> None:
+        asyncio.get_running_loop().call_later(self._timing.close_limit, self.abort)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._over = True
+        self._transport.abort()
+
+    def look(self, now: float) -> None:
+        """See whether the peer takes too long with something, and ping it now and then."""
+        timing = self._timing
+        if self._over:
+            return
+        if self._spent > MOST_MESSAGES:
+            self._heard = now
+            self._spent = 0
+            self._read_or_wait()
+        self._spent = 0
+        if self._unread_since is not None and now - self._unread_since > timing.send_limit:
+            self._keeper.broken(self, FrameError("unread", "it does not read what is sent to it"))
+            self.abort()
+        elif self._protocol is None:
+            if now - self._born > timing.open_limit:
+                self._refuse(door.SLOW)
+        elif not self.named and now - self._born > timing.name_limit:
+            self._keeper.refused(self, door.NAMELESS)
+            self.close(CloseCode.POLICY_VIOLATION, "no device")
+        elif now - self._heard > timing.silence_limit:
+            self.abort()
+        elif now - max(self._heard, self._pinged) > timing.ping_interval:
+            self._pinged = now
+            with contextlib.suppress(ProtocolError):
+                self._protocol.send_ping(b"")
+            self._flush(self._protocol)
+
+
+def _subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    return _SUBPROTOCOL if _SUBPROTOCOL in offered else None
