@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bridge.assembly import callback_address
 from bridge.config import Config
@@ -14,6 +14,7 @@ from bridge.threads import CrashHook, Deadline
 from bridge.web.admin import create_admin_app
 from bridge.web.answers import HealthCheck
 from bridge.web.consent import create_public_app
+from bridge.web.login import Account
 from bridge.web.scl_trust import SHELLY_KEY, TrustCheck
 from bridge.web.server import WebServer
 
@@ -24,6 +25,7 @@ ADMIN_CONNECTIONS = 100
 def make_listeners(
     config: Config,
     store: Store,
+    accounts: Mapping[str, Account],
     notify: Callable[[GrantStored | GrantRevoked], bool],
     health: HealthCheck,
     on_crash: CrashHook,
@@ -31,7 +33,7 @@ def make_listeners(
     """Both listeners, bound and not yet serving; raises `StartError` for a port that is taken."""
     listeners: list[WebServer] = []
     try:
-        _add_listeners(listeners, config, store, notify, health, on_crash)
+        _add_listeners(listeners, config, store, accounts, notify, health, on_crash)
     except StartError:
         for server in listeners:
             server.stop(Deadline(5))
@@ -43,6 +45,7 @@ def _add_listeners(
     listeners: list[WebServer],
     config: Config,
     store: Store,
+    accounts: Mapping[str, Account],
     notify: Callable[[GrantStored | GrantRevoked], bool],
     health: HealthCheck,
     on_crash: CrashHook,
@@ -73,6 +76,7 @@ def _add_listeners(
             password=admin.password.reveal() if admin.password else None,
             consent_page=callback_address(config, store.callback_secret),
             health=health,
+            accounts=accounts,
         )
         listeners.append(
             WebServer(

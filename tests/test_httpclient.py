@@ -10,13 +10,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import AuthError, PeerError
-from bridge.httpclient import LARGEST_ANSWER, HttpClient
+from bridge.httpclient import (
+    LARGEST_ANSWER,
+    Answer,
+    Ask,
+    HttpClient,
+    NoAnswerError,
+    RateLimitedError,
+)
 from tests.brokers import free_port, wait_until
 from tests.sources.peers import HOST, Serve, TlsPeer, idle, read_head, swallow
 from tests.sources.recorder import threads_of
@@ -319,3 +327,72 @@ def test_nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     failure(with_body(f'{{"isok": false, "why": "{SECRET}"}}x'.encode()))
     assert "canary" not in caplog.text
+
+
+# Other questions
+
+
+def ask(serve: Serve, **options: Any) -> Any:
+    with TlsPeer(serve) as peer:
+        return client(peer).ask(Ask(url("/device/all_status?a=b"), **options))
+
+
+def test_a_question_without_a_form_is_a_get_with_its_query_and_token() -> None:
+    seen: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        seen.append(read_head(connection))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    assert ask(serve, bearer="eyJh.canary.x").json() == {}
+    (head,) = seen
+    assert head.startswith(b"GET /device/all_status?a=b HTTP/1.1\r\n")
+    assert b"\r\nAuthorization: Bearer eyJh.canary.x\r\n" in head
+    assert b"Content-Type" not in head
+
+
+def get_answer(status: str, body: bytes, headers: bytes = b"") -> Serve:
+    def serve(connection: socket.socket) -> None:
+        read_head(connection)
+        head = b"HTTP/1.1 %b\r\nContent-Length: %d\r\n%b\r\n"
+        connection.sendall(head % (status.encode(), len(body), headers) + body)
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "header", "seconds"),
+    [
+        ("429 Slowly", b"", b"Retry-After: 12\r\n", 12.0),
+        ("429 Slowly", b"", b"", None),
+        ("429 Slowly", b"", b"Retry-After: Sat, 21 Nov 2026 10:00:00 GMT\r\n", None),
+        ("429 Slowly", b"", b"Retry-After: 999999999\r\n", None),
+        ("401 No", b'{"errors":{"max_req":"canary"}}', b"", None),
+    ],
+)
+def test_a_server_that_was_asked_too_often(
+    status: str, body: bytes, header: bytes, seconds: float | None
+) -> None:
+    with pytest.raises(RateLimitedError) as caught:
+        ask(get_answer(status, body, header)).json()
+    assert caught.value.retry_after == seconds
+    assert "canary" not in str(caught.value)
+
+
+def test_a_larger_answer_is_taken_where_it_is_expected() -> None:
+    body = b'{"a":"%b"}' % (b"x" * LARGEST_ANSWER)
+    assert len(ask(get_answer("200 OK", body), largest=10**6).json()["a"]) == LARGEST_ANSWER
+    with pytest.raises(PeerError, match="larger than"):
+        ask(get_answer("200 OK", body)).json()
+
+
+def test_a_question_may_have_a_time_limit_of_its_own() -> None:
+    begin = time.monotonic()
+    with pytest.raises(NoAnswerError):
+        ask(swallow, seconds=0.1)
+    assert time.monotonic() - begin < 3
+
+
+def test_questions_and_answers_do_not_show_what_they_hold() -> None:
+    question = Ask(url("/x?canary=1"), {"password": "canary"}, "canary")
+    assert "canary" not in repr(question) + repr(Answer(HOST, 200, b"canary", 9))

@@ -74,7 +74,7 @@ class Grants:
             return effects + self._take_away(device, now)
         for link in links:
             effects += self.leave(known, link, now)
-        return [*effects, Release(device)]
+        return [*effects, Release(device, SourceKind.INTEGRATOR)]
 
     def leave(self, device: Device, link: LinkId, now: Now) -> list[Effect]:
         """A device does not come by a link any more; one without any other is gone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from bridge.core.model import (
@@ -46,6 +46,12 @@ class Source(Protocol):
 
     def reconnect(self, link: LinkId) -> None:
         """Close the connection and open it again."""
+
+    def beats(self) -> Mapping[str, int]:
+        """How often each of its threads came round, by its name; any thread may ask.
+
+        A thread that only waits comes round as well, at least every half minute.
+        """
 
     def stop(self, deadline: Deadline) -> list[str]:
         """End everything; gives the names of threads that are still alive."""

@@ -152,6 +152,12 @@ class IntegratorSource:
         if host is not None:
             host.session.reconnect()
 
+    def beats(self) -> dict[str, int]:
+        """See `Source.beats`."""
+        with self._lock:
+            sessions = [host.session for host in self._hosts.values()]
+        return {name: count for each in sessions for name, count in each.beats().items()}
+
     def stop(self, deadline: Deadline) -> list[str]:
         """Close everything."""
         with self._lock:

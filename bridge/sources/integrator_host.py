@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bridge.core import cloud
 from bridge.core.backoff import Backoff
-from bridge.core.cloud import ActionAnswered, CloudError
+from bridge.core.cloud import ActionAnswered
 from bridge.core.hosts import HostRule
 from bridge.core.model import (
     Access,
@@ -29,11 +29,12 @@ from bridge.core.model import (
     SourceKind,
     StatusReported,
 )
-from bridge.errors import FrameError
+from bridge.sources import frames
 from bridge.sources.base import Sink
+from bridge.sources.jwt import Token
 from bridge.sources.session import CloudSession
 from bridge.sources.timing import Timing
-from bridge.sources.token import Token, TokenKeeper
+from bridge.sources.token import TokenKeeper
 from bridge.sources.verification import SettingsQueue, Verification
 from bridge.sources.websocket import Endpoint
 from bridge.threads import CrashHook
@@ -60,6 +61,8 @@ class Shared:
 class IntegratorHost:
     """The owner of one host's session."""
 
+    displaced = "somebody else seems to use this integrator's only connection to the host"
+
     def __init__(
         self,
         link: LinkId,
@@ -69,6 +72,7 @@ class IntegratorHost:
         predecessor: CloudSession | None,
     ) -> None:
         self.link = link
+        self._endpoint = endpoint
         self._shared = shared
         self._sink = shared.sink
         self._lock = threading.Lock()
@@ -77,7 +81,7 @@ class IntegratorHost:
         self._settings = SettingsQueue()
         self._released = False
         self.session = CloudSession(
-            link, endpoint, self, shared.sink, backoff, shared.on_crash, shared.timing, predecessor
+            link, self, shared.sink, backoff, shared.on_crash, shared.timing, predecessor
         )
 
     # For the source, on the engine's thread
@@ -114,9 +118,16 @@ class IntegratorHost:
         """The integrator's access token."""
         return self._shared.tokens.get()
 
+    def endpoint(self, _: Token) -> Endpoint:
+        """The host; all of them take the same token."""
+        return self._endpoint
+
     def token_refused(self, token: Token) -> None:
         """Get another one before the next connection."""
         self._shared.tokens.refused(token)
+
+    def unserved(self, _: Token) -> None:
+        """Nothing to do: the host was named by consents, not by the token."""
 
     def state_changed(self, state: LinkState, error: str | None, token: Token | None) -> None:
         """Tell the engine."""
@@ -159,22 +170,11 @@ class IntegratorHost:
         return questions
 
     def frame(self, data: bytes) -> None:
-        """Take a frame in; what is wrong with it is counted, invalid UTF-8 ends the connection.
-
-        (RFC 6455 asks for that.)
-        """
-        try:
-            event = cloud.decode(data, self.link)
-        except FrameError as error:
-            if error.kind == "utf8":
-                raise
-            self._sink(BadInput(self.link, error.kind, str(error)))
-            return
+        """Take a frame in; invalid UTF-8 ends the connection."""
+        event = frames.read(data, self.link, self._sink)
         if isinstance(event, ActionAnswered):
             self._answered(event)
-        elif isinstance(event, CloudError):
-            self._sink(BadInput(self.link, "cloud_error", f"the cloud says: {event.text!r}"))
-        else:
+        elif event is not None:
             self._sink(event)
 
     def _answered(self, answer: ActionAnswered) -> None:

@@ -22,12 +22,13 @@ from bridge.core.model import BadInput, CommandNotSent, LinkId, LinkState
 from bridge.dial import Attempt
 from bridge.errors import FrameError, PeerError
 from bridge.sources.base import Sink
+from bridge.sources.jwt import Token, TokenUnavailableError
 from bridge.sources.timing import Timing
-from bridge.sources.token import Token, TokenUnavailableError
 from bridge.sources.websocket import (
     CloudSocket,
     Endpoint,
     GivenUpError,
+    NotServedError,
     Received,
     TokenBrokenError,
     open_socket,
@@ -40,6 +41,8 @@ MOST_WAITING = 32
 """Commands in line for one connection."""
 
 _PREDECESSOR_LIMIT = 30.0
+_LONGEST_WAIT = 10.0
+"""The reader comes round at least this often (s) while there is no connection."""
 _LONGEST_DISPLACED = 5
 """Times the shortest delay."""
 
@@ -49,11 +52,20 @@ _log = logging.getLogger(__name__)
 class Owner(Protocol):
     """What a session needs of its source. Called from the session's threads."""
 
+    displaced: str
+    """What it means when the host ends one connection after the other."""
+
     def token(self) -> Token:
         """A good token; raises `TokenUnavailableError`."""
 
+    def endpoint(self, token: Token) -> Endpoint:
+        """Where the connection goes to."""
+
     def token_refused(self, token: Token) -> None:
         """The host did not take it."""
+
+    def unserved(self, token: Token) -> None:
+        """The host knows nothing of what is asked for with it."""
 
     def state_changed(self, state: LinkState, error: str | None, token: Token | None) -> None:
         """The connection's state changed."""
@@ -65,7 +77,7 @@ class Owner(Protocol):
         """A text frame came; a `FrameError` out of here ends the connection."""
 
     def due(self) -> list[str]:
-        """What else to send now; asked for often while the connection is open."""
+        """What else to send now; asked for often while the connection is open. Never waits."""
 
     def closed(self) -> None:
         """The connection is no longer open."""
@@ -98,7 +110,6 @@ class CloudSession:
     def __init__(
         self,
         link: LinkId,
-        endpoint: Endpoint,
         owner: Owner,
         sink: Sink,
         backoff: Backoff,
@@ -108,7 +119,6 @@ class CloudSession:
     ) -> None:
         """`predecessor` is a stopped session of the same host; its end is waited for."""
         self.link = link
-        self._endpoint = endpoint
         self._owner = owner
         self._sink = sink
         self._backoff = backoff
@@ -127,6 +137,8 @@ class CloudSession:
         self._out: queue.Queue[Outgoing | None] = queue.Queue(MOST_WAITING)
         self._on_crash = on_crash
         self._threads: list[threading.Thread] = []
+        self._rounds = [0, 0]
+        """Of the reader and of the writer."""
 
     def start(self) -> None:
         """Begin to connect; once, before anything else."""
@@ -166,6 +178,11 @@ class CloudSession:
         self._break_off("the bridge does not need it any more")
         self.wake()
 
+    def beats(self) -> dict[str, int]:
+        """See `Source.beats`."""
+        pairs = zip(self._threads, self._rounds, strict=False)
+        return {thread.name: rounds for thread, rounds in pairs if thread.is_alive()}
+
     def join(self, deadline: Deadline) -> list[str]:
         """Wait for both threads; gives the names of those that still live."""
         for thread in self._threads:
@@ -194,19 +211,26 @@ class CloudSession:
             self._last_error = pause.error
             _log.log(level, "%s: %s; next attempt in %.0f s", self.link, pause.error, pause.delay)
             self._owner.state_changed(pause.state, pause.error, None)
-            self._hurry.wait(pause.delay)
-            self._hurry.clear()
+            self._wait(Deadline(pause.delay))
         self.wake()
         self._owner.ended()
 
+    def _wait(self, pause: Deadline) -> None:
+        """Wait for the next attempt, or until it is hurried."""
+        while not self._hurry.wait(min(pause.remaining(), _LONGEST_WAIT)) and not pause.passed:
+            self._rounds[0] += 1
+        self._hurry.clear()
+
     def _try(self) -> _Pause:
         """One connection from start to end."""
+        self._rounds[0] += 1
         try:
             token = self._owner.token()
         except TokenUnavailableError as error:
             state = LinkState.AUTH_REQUIRED if error.refused else LinkState.BACKOFF
             delay = error.retry_after + 2 * random()  # noqa: S311 - jitter
             return _Pause(state, f"no access token: {error}", delay)
+        self._rounds[0] += 1
         opened_at: float | None = None
         try:
             connection = self._open(token)
@@ -215,6 +239,8 @@ class CloudSession:
         except PeerError as error:
             if isinstance(error, TokenBrokenError):
                 self._owner.token_refused(token)
+            elif isinstance(error, NotServedError):
+                self._owner.unserved(token)
             elif isinstance(error, FrameError):
                 self._sink(BadInput(self.link, error.kind, str(error)))
             return self._judge(opened_at, error)
@@ -227,7 +253,8 @@ class CloudSession:
                 attempt.abort()
         try:
             query = f"t={quote(token.text)}"
-            return open_socket(self._endpoint, query, attempt, self._timing.send_limit)
+            endpoint = self._owner.endpoint(token)
+            return open_socket(endpoint, query, attempt, self._timing.send_limit)
         finally:
             with self._guard:
                 self._attempt = None
@@ -250,8 +277,7 @@ class CloudSession:
         """Two owners of one place would throw each other out for ever: one must be patient."""
         times = min(2 ** (self._quick_closes - 2), _LONGEST_DISPLACED)
         delay = self._timing.displaced_delay * times * (1 + random() / 2)  # noqa: S311 - jitter
-        text = "somebody else seems to use this integrator's only connection to the host"
-        return _Pause(LinkState.DISPLACED, text, delay)
+        return _Pause(LinkState.DISPLACED, self._owner.displaced, delay)
 
     def _run(self, connection: CloudSocket, token: Token) -> NoReturn:
         """Read until the connection ends, which raises `PeerError`."""
@@ -270,6 +296,7 @@ class CloudSession:
             while True:
                 kind, data = connection.receive()
                 self._last_received = time.monotonic()
+                self._rounds[0] += 1
                 if kind is Received.TEXT:
                     self._owner.frame(data)
                 elif kind is Received.BINARY:
@@ -300,6 +327,7 @@ class CloudSession:
 
     def _write(self) -> None:
         while not self._stopping.is_set():
+            self._rounds[1] += 1
             try:
                 outgoing = self._out.get(timeout=self._timing.look)
             except queue.Empty:

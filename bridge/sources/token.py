@@ -6,19 +6,16 @@ an open connection goes on without it.)
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from random import random
 
-from bridge.core import jsontext
-from bridge.core.backoff import Backoff
 from bridge.core.model import Json
-from bridge.errors import AuthError, FrameError, PeerError
+from bridge.errors import AuthError, PeerError
+from bridge.sources import jwt
+from bridge.sources.jwt import Token
+from bridge.sources.patience import Patience
 
 MARGIN = 600.0
 """A token is not used in its last ten minutes (s)."""
@@ -26,36 +23,8 @@ MARGIN = 600.0
 LIFETIME = 20 * 3600.0
 """How long a token without a readable `exp` is used (s)."""
 
-LONGEST = 8_192
-"""Characters of a token."""
-
-YOUNG = 60.0
-"""A token that is refused within this time (s) of its issue was probably never good."""
-
 _ERROR_KEY = re.compile(r"[a-z_]{1,40}", re.ASCII)
 """What is shown of an answer; no token looks like this."""
-
-
-class TokenUnavailableError(PeerError):
-    """There is no token now; `retry_after` (s) says when it may be asked for again."""
-
-    def __init__(self, cause: PeerError, retry_after: float) -> None:
-        super().__init__(str(cause))
-        self.refused = isinstance(cause, AuthError)
-        self.retry_after = retry_after
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An access token; `expires` is in unix s where the token says so."""
-
-    text: str
-    good_until: float
-    """Monotonic s."""
-    expires: float | None = None
-
-    def __repr__(self) -> str:
-        return "Token(***)"
 
 
 class TokenKeeper:
@@ -71,13 +40,7 @@ class TokenKeeper:
         self._register_secret = register_secret
         self._lock = threading.Lock()
         self._token: Token | None = None
-        self._failure: PeerError | None = None
-        self._retry_at = 0.0
-        self._asked_at = 0.0
-        self._refusals = 0
-        """Young tokens in a row that a host refused."""
-        self._after_failure = _backoff()
-        self._after_refusal = _backoff()
+        self._patience = Patience()
 
     def get(self) -> Token:
         """A token that is good; raises `TokenUnavailableError`.
@@ -85,11 +48,9 @@ class TokenKeeper:
         Waits while another thread asks, which is at most one request's time.
         """
         with self._lock:
-            now = time.monotonic()
-            if self._token is not None and now < self._token.good_until:
+            if self._token is not None and time.monotonic() < self._token.good_until:
                 return self._token
-            if self._failure is not None and now < self._retry_at:
-                raise TokenUnavailableError(self._failure, self._retry_at - now)
+            self._patience.check()
             return self._ask()
 
     def refused(self, token: Token) -> None:
@@ -98,39 +59,20 @@ class TokenKeeper:
         The first time at once; if young tokens are refused in a row, not before a delay.
         """
         with self._lock:
-            if self._token is not token:
-                return
-            self._token = None
-            young = time.monotonic() - self._asked_at < YOUNG
-            self._refusals = self._refusals + 1 if young else 0
-            if self._refusals < 2:
-                self._after_refusal = _backoff()
-            else:
-                problem = AuthError("the hosts refuse the token that the cloud gives")
-                self._wait(problem, self._after_refusal)
+            if self._token is token:
+                self._token = None
+                self._patience.refused()
 
     def _ask(self) -> Token:
-        self._asked_at = time.monotonic()
+        self._patience.asking()
         try:
             token = _read(self._fetch())
         except PeerError as error:
-            delay = self._wait(error, self._after_failure)
-            raise TokenUnavailableError(error, delay) from None
+            raise self._patience.failed(error) from None
         self._register_secret(token.text)
-        self._token, self._failure = token, None
-        self._after_failure = _backoff()
+        self._token = token
+        self._patience.succeeded()
         return token
-
-    def _wait(self, failure: PeerError, backoff: Backoff) -> float:
-        """Let nobody ask for a while, because of `failure`; gives the delay (s)."""
-        delay = backoff.next_delay(0.25 + random() / 2)  # noqa: S311 - jitter
-        self._failure, self._retry_at = failure, time.monotonic() + delay
-        return delay
-
-
-def _backoff() -> Backoff:
-    """Slower than reconnects: ten minutes of refusals must not look like an attack."""
-    return Backoff(first=2.0, longest=120.0)
 
 
 def _read(answer: dict[str, Json]) -> Token:
@@ -141,25 +83,9 @@ def _read(answer: dict[str, Json]) -> Token:
         shown = ", ".join(key for key in keys if _ERROR_KEY.fullmatch(key)) or "none named"
         raise AuthError(f"the cloud gives no token for this tag and token (errors: {shown})")
     text = answer.get("data")
-    if not isinstance(text, str) or text.count(".") != 2 or len(text) > LONGEST:
+    if not jwt.is_jwt(text):
         raise PeerError("the cloud's answer holds no token")
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise PeerError("the cloud's answer holds no token")
-    expires = _expiry(text)
+    expires = jwt.moment(jwt.claims(text), "exp")
     left = LIFETIME if expires is None else expires - time.time() - MARGIN
     # A wrong clock here must not make every token look old: it is good for one use at least.
     return Token(text, time.monotonic() + min(max(left, 60.0), LIFETIME), expires)
-
-
-def _expiry(text: str) -> float | None:
-    """`exp` of a JWT (unix s), unverified: it only tells when to ask for the next one."""
-    payload = text.split(".")[1]
-    try:
-        padded = payload + "=" * (-len(payload) % 4)
-        claims = jsontext.parse_object(base64.urlsafe_b64decode(padded))
-    except (FrameError, binascii.Error, ValueError):
-        return None
-    expires = claims.get("exp")
-    if isinstance(expires, bool) or not isinstance(expires, int | float):
-        return None
-    return float(expires) if 0 < expires < 1e11 else None

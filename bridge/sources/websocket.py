@@ -35,6 +35,10 @@ class TokenBrokenError(AuthError):
     """The host does not take the token (any more)."""
 
 
+class NotServedError(ConnectionLost):
+    """The host does not know what is asked for."""
+
+
 class GivenUpError(ConnectionLost):
     """The connection was ended by us."""
 
@@ -114,7 +118,8 @@ def open_socket(
     """Connect, with TLS and the WebSocket handshake; `attempt` limits the time and can end it.
 
     `query` holds the token. A send that the peer does not take within `send_limit` s ends the
-    connection. Raises `TokenBrokenError` for 401 and 403, `ConnectionLost` for the rest.
+    connection. Raises `TokenBrokenError` for 401 and 403, `NotServedError` for 404,
+    `ConnectionLost` for the rest.
     """
     address = endpoint.resolve(endpoint.host, endpoint.port)
     url = f"wss://{endpoint.host}:{endpoint.port}{endpoint.path}?{query}"
@@ -140,7 +145,8 @@ def _refusal(error: Exception, status: int | None) -> PeerError:
         return ConnectionLost(str(_problem(error)))
     if error.status_code in (401, 403):
         return TokenBrokenError(f"the host refused the token (HTTP {error.status_code})")
-    return ConnectionLost(f"the host answered HTTP {error.status_code}")
+    kind = NotServedError if error.status_code == 404 else ConnectionLost
+    return kind(f"the host answered HTTP {error.status_code}")
 
 
 def _closed(data: bytes) -> ConnectionLost | TokenBrokenError:

@@ -1,4 +1,4 @@
-"""The admin listener: health, and the way to Shelly's consent page.
+"""The admin listener: health, and the ways to Shelly's pages for consents and logins.
 
 Every page that is added here is behind the same guard: the `Host` header on loopback, the password
 elsewhere.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
@@ -15,6 +17,7 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, NotFound, TooManyRequests, Unauthorized
 
 from bridge.web.answers import HealthCheck, create_app
+from bridge.web.login import Account, add_login
 from bridge.web.refusals import WINDOW, Refusals
 
 GUESS_LIMIT = 20
@@ -28,13 +31,18 @@ _HEADERS = {
 
 
 def create_admin_app(
-    *, listen_host: str, password: str | None, consent_page: str | None, health: HealthCheck
+    *,
+    listen_host: str,
+    password: str | None,
+    consent_page: str | None,
+    health: HealthCheck,
+    accounts: Mapping[str, Account] = MappingProxyType({}),
 ) -> Flask:
     """The application of the admin listener.
 
     `listen_host` is the address it listens on; `password` may be None on loopback only.
     `consent_page` is the full address for device owners (see `consent_url`), None without an
-    integrator licence.
+    integrator licence. `accounts` can be logged in to.
     """
     local = is_loopback(listen_host)
     if not local and password is None:
@@ -54,6 +62,8 @@ def create_admin_app(
         if consent_page is None:
             raise NotFound
         return Response(status=302, headers={"Location": consent_page})
+
+    add_login(app, accounts)
 
     @app.after_request
     def add_headers(response: Response) -> Response:

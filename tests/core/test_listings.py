@@ -153,7 +153,7 @@ def test_a_withdrawn_consent_leaves_the_way_by_the_account() -> None:
     talk = both()
     reply = talk.says(GrantRevoked(DEVICE))
     assert reply.happened() == ["consent_revoked"]
-    assert reply.one(Release).device == DEVICE
+    assert reply.one(Release) == Release(DEVICE, SourceKind.INTEGRATOR)
     talk.waits(2)
     assert talk.broker[f"{ROOT}/availability"] == "online"
     assert sources(talk) == ["account"]

@@ -67,6 +67,13 @@ class Driver(ABC):
     secrets: tuple[str, ...]
     threads: tuple[str, ...]
     """How the names of the source's threads begin."""
+    bad_frames: list[bytes] = BAD_FRAMES
+    """Frames that tell nothing, each one counted."""
+    not_utf8 = b'{"event": "\xff"}'
+    comes_back_by: tuple[str, ...] = (
+        *("connecting", "connected", "backoff", "connecting", "connected"),
+    )
+    """The states of the link when a connection was lost and came back."""
 
     @abstractmethod
     def begin(self) -> None:
@@ -107,6 +114,19 @@ class Driver(ABC):
     @abstractmethod
     def received(self) -> int:
         """How many commands reached `device`."""
+
+    def wait_back(self) -> None:
+        """Wait until the connection is there again, after it was lost once."""
+        self.recorder.wait(LinkChanged, lambda event: event.state is LinkState.CONNECTED, count=2)
+
+    def wait_unanswered(self) -> None:
+        """Wait until a peer that never answers is given up."""
+        down = self.recorder.wait(LinkChanged, lambda event: event.state is LinkState.BACKOFF)
+        assert down.error == "it did not answer in time"
+
+    def wait_down(self) -> None:
+        """Wait until an open connection is given up."""
+        self.recorder.wait(LinkChanged, lambda event: event.state is LinkState.BACKOFF)
 
     def up(self) -> None:
         """Begin, and wait until everything is connected and known."""
@@ -326,7 +346,7 @@ class SourceContract:
 
     def test_bad_frames_are_counted_and_survived(self, driver: Driver) -> None:
         driver.up()
-        for number, data in enumerate(BAD_FRAMES, 1):
+        for number, data in enumerate(driver.bad_frames, 1):
             driver.say(data)
             bad = driver.recorder.wait(BadInput, count=number)
             assert bad.source == driver.link
@@ -335,12 +355,12 @@ class SourceContract:
         driver.report()
         driver.recorder.wait(StatusReported, lambda event: not event.full)
         assert driver.opened() == 1
-        assert len(driver.recorder.of(BadInput)) == len(BAD_FRAMES)
+        assert len(driver.recorder.of(BadInput)) == len(driver.bad_frames)
 
     def test_a_thousand_bad_frames_are_a_thousand_counts(self, driver: Driver) -> None:
         driver.up()
         for number in range(1_000):
-            driver.say(BAD_FRAMES[number % len(BAD_FRAMES)])
+            driver.say(driver.bad_frames[number % len(driver.bad_frames)])
         driver.recorder.wait(BadInput, count=1_000, limit=30.0)
         driver.report()
         driver.recorder.wait(StatusReported, lambda event: not event.full, limit=1.0)
@@ -348,9 +368,9 @@ class SourceContract:
 
     def test_text_that_is_not_utf8_costs_the_connection(self, driver: Driver) -> None:
         driver.up()
-        driver.say(b'{"event": "\xff"}')
+        driver.say(driver.not_utf8)
         assert driver.recorder.wait(BadInput).kind == "utf8"
-        driver.recorder.wait(LinkChanged, lambda event: event.state is LinkState.CONNECTED, count=2)
+        driver.wait_back()
         assert driver.answer_about(driver.device, 2) == "ok"
         assert driver.opened() == 2
 
@@ -366,27 +386,26 @@ class SourceContract:
         assert driver.answer_about(driver.device, 2) == "ok"
         assert driver.opened() == 2
         states = [event.state for event in driver.recorder.of(LinkChanged)]
-        assert states == ["connecting", "connected", "backoff", "connecting", "connected"]
+        assert states == list(driver.comes_back_by)
 
     def test_a_peer_that_never_answers_is_tried_until_it_does(self, driver: Driver) -> None:
         driver.mute(True)
         driver.begin()
-        down = driver.recorder.wait(LinkChanged, lambda event: event.state is LinkState.BACKOFF)
-        assert down.error == "it did not answer in time"
+        driver.wait_unanswered()
         driver.mute(False)
         assert driver.answer_about(driver.device, 1) == "ok"
 
     def test_a_frozen_peer_is_given_up(self, driver: Driver) -> None:
         driver.up()
         driver.freeze()
-        driver.recorder.wait(LinkChanged, lambda event: event.state is LinkState.BACKOFF)
+        driver.wait_down()
 
     def test_nothing_secret_is_told_or_logged(
         self, driver: Driver, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
         driver.up()
-        driver.say(BAD_FRAMES[1])
+        driver.say(driver.bad_frames[1])
         driver.drop()
         assert driver.answer_about(driver.device, 2) == "ok"
         driver.stop()

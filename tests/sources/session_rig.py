@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from bridge.core.backoff import Backoff
 from bridge.core.model import CommandNotSent, LinkId, LinkState
-from bridge.errors import FrameError, PeerError
+from bridge.errors import AuthError, FrameError, PeerError
 from bridge.simulator.wire import frame
+from bridge.sources.jwt import Token, TokenUnavailableError
 from bridge.sources.session import CloudSession, Outgoing
 from bridge.sources.timing import Timing
-from bridge.sources.token import Token, TokenUnavailableError
+from bridge.sources.websocket import Endpoint
 from bridge.threads import Deadline
 from tests.brokers import wait_until
 from tests.sources.peers import HOST, Serve, TlsPeer, accept_websocket, read_frame, swallow
@@ -37,7 +38,10 @@ PATIENT = Timing(look=0.02)
 class FakeOwner:
     """Remembers what the session tells it."""
 
-    def __init__(self) -> None:
+    displaced = "somebody else has our place"
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
         self.states: list[tuple[float, LinkState, str | None]] = []
         self.frames: list[bytes] = []
         self.refused: list[Token] = []
@@ -47,11 +51,19 @@ class FakeOwner:
 
     def token(self) -> Token:
         if self.token_error is not None:
-            raise TokenUnavailableError(self.token_error, 30.0)
+            refused = isinstance(self.token_error, AuthError)
+            raise TokenUnavailableError(str(self.token_error), 30.0, refused=refused)
         return TOKEN
+
+    def endpoint(self, token: Token) -> Endpoint:
+        assert token is TOKEN
+        return self._endpoint
 
     def token_refused(self, token: Token) -> None:
         self.refused.append(token)
+
+    def unserved(self, _: Token) -> None:
+        self.told.append("unserved")
 
     def state_changed(self, state: LinkState, error: str | None, token: Token | None) -> None:
         assert (token is TOKEN) == (state is LinkState.CONNECTED)
@@ -93,16 +105,14 @@ class Kept:
 
     def __init__(self, peer: TlsPeer, timing: Timing, backoff: Backoff) -> None:
         self.peer = peer
-        self.owner = FakeOwner()
+        self.owner = FakeOwner(peer.endpoint())
         self.recorder = Recorder()
-        self.endpoint = peer.endpoint()
         self.timing = timing
         self.session = self.another(backoff)
 
     def another(self, backoff: Backoff, predecessor: CloudSession | None = None) -> CloudSession:
         return CloudSession(
             LINK,
-            self.endpoint,
             self.owner,
             self.recorder,
             backoff,

@@ -209,6 +209,17 @@ def test_a_token_that_is_refused_at_the_door_is_reported(keep: Maker) -> None:
     assert "opened" not in kept.owner.told
 
 
+def test_a_host_that_knows_nothing_of_it_is_reported(keep: Maker) -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+    kept = keep(serve)
+    assert kept.owner.wait(LinkState.BACKOFF)[1] == "the host answered HTTP 404"
+    assert kept.owner.told[:1] == ["unserved"]
+    assert kept.owner.refused == []
+
+
 @pytest.mark.parametrize(
     ("error", "state"),
     [

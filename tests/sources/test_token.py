@@ -12,7 +12,8 @@ import pytest
 
 from bridge.core.model import Json
 from bridge.errors import AuthError, PeerError
-from bridge.sources.token import TokenKeeper, TokenUnavailableError
+from bridge.sources.jwt import TokenUnavailableError
+from bridge.sources.token import TokenKeeper
 
 
 def jwt(**claims: Any) -> str:
@@ -157,7 +158,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("bridge.sources.token.time", clock)
+    for module in ("token", "patience"):
+        monkeypatch.setattr(f"bridge.sources.{module}.time", clock)
     return clock
 
 

@@ -26,25 +26,21 @@ from tests.brokers import Peer, wait_until
 HOSTS = ("shelly-1-sim.shelly.cloud", "shelly-2-sim.shelly.cloud")
 
 
-def write_config(world: World, port: int, directory: Path, **values: str) -> Path:
+def write_config(
+    world: World, port: int, directory: Path, *, integrator: bool = True, **values: str
+) -> Path:
     """A configuration file for a simulated world and a broker; `__` stands for a dot."""
     file = directory / "config.yaml"
     file.touch(mode=0o600)
     given = {key.replace("__", "."): value for key, value in values.items()}
+    if integrator:
+        given = {**_integrator(world), **given}
     file.write_text(
         render(
             {
                 "mqtt.host": "127.0.0.1",
                 "mqtt.port": str(port),
-                "integrator.tag": world.tag,
-                "integrator.token": world.token,
-                "integrator.api_url": world.api_url,
-                "integrator.wss_port": str(world.port),
-                "integrator.ca_file": str(world.ca_file),
-                "integrator.trust_key_file": str(world.trust_key_file),
-                "integrator.allowed_hosts": "*.shelly.cloud,localhost",
                 "web.public.listen": "127.0.0.1:0",
-                "web.public.url": "https://bridge.example.org",
                 "web.admin.listen": "127.0.0.1:0",
                 "reconnect.first": "0.2",
                 "data_dir": str(directory / "data"),
@@ -53,6 +49,19 @@ def write_config(world: World, port: int, directory: Path, **values: str) -> Pat
         )
     )
     return file
+
+
+def _integrator(world: World) -> dict[str, str]:
+    return {
+        "integrator.tag": world.tag,
+        "integrator.token": world.token,
+        "integrator.api_url": world.api_url,
+        "integrator.wss_port": str(world.port),
+        "integrator.ca_file": str(world.ca_file),
+        "integrator.trust_key_file": str(world.trust_key_file),
+        "integrator.allowed_hosts": "*.shelly.cloud,localhost",
+        "web.public.url": "https://bridge.example.org",
+    }
 
 
 def store_grants(directory: Path, devices: list[Device]) -> None:
@@ -80,13 +89,16 @@ class Rig:
         *,
         hosts: tuple[str, ...] = HOSTS[:1],
         port: int | None = None,
+        integrator: bool = True,
         **values: str,
     ) -> None:
         self.directory = directory
         self._stack = ExitStack()
         self.world = World(hosts)
         self._port = port
-        self._values = values
+        self._integrator = integrator
+        self.values = values
+        """What the configuration says besides; `__` stands for a dot."""
         self.broker: Broker | None = None
         self.exit_code: int | None = None
         self.resolved: list[str] = []
@@ -109,7 +121,9 @@ class Rig:
         self._stack.close()
 
     def _load(self) -> Config:
-        file = write_config(self.world, self.port, self.directory, **self._values)
+        file = write_config(
+            self.world, self.port, self.directory, integrator=self._integrator, **self.values
+        )
         return config.load(file, {})
 
     @property
@@ -206,6 +220,6 @@ class Rig:
 def threads_of_the_bridge() -> list[str]:
     """The names of the bridge's threads that live now."""
     ours = ("cloud-", "web-", "http-deadline", "mqtt-scan", "mqtt-resolve")
-    named = {"engine", "mqtt", "store-writer"}
+    named = {"engine", "mqtt", "outbound", "store-writer"}
     names = [thread.name for thread in threading.enumerate()]
     return [name for name in names if name in named or name.startswith(ours)]

@@ -1,0 +1,174 @@
+"""Shelly's account API ("Real Time Events"): all devices of one account, no licence needed.
+
+(Shelly docs, Cloud Control API, Real Time Events.)
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from bridge.core.backoff import Backoff
+from bridge.core.hosts import HostRule
+from bridge.core.model import (
+    CommandNotSent,
+    DeviceId,
+    LinkId,
+    RefreshAnswered,
+    SendCommand,
+)
+from bridge.httpclient import HttpClient, Resolver, same_address
+from bridge.sources.account_http import AccountHttp
+from bridge.sources.account_link import AccountLink, Way
+from bridge.sources.account_tokens import AccountTokens, Credentials, Vault
+from bridge.sources.base import Sink
+from bridge.sources.session import PATH
+from bridge.sources.timing import Timing
+from bridge.threads import CrashHook, Deadline
+
+LOGIN_PAGE = "https://my.shelly.cloud/oauth_login.html"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """One of `accounts:` of the configuration, and how its host is reached. Times in s.
+
+    `advice` says what a person can do to log in.
+    """
+
+    name: str
+    credentials: Credentials | None
+    client_id: str
+    include_shared: bool
+    native_rpc: bool
+    allowed_hosts: HostRule
+    api_url: str
+    wss_port: int
+    context: ssl.SSLContext
+    advice: str
+    reconnect_first: float = 1.0
+    reconnect_longest: float = 60.0
+    resolve: Resolver = same_address
+    timing: Timing = field(default_factory=Timing)
+
+
+def login_address(client_id: str, redirect: str, state: str) -> str:
+    """Shelly's login page; it sends the browser to `redirect` with a code and the `state`.
+
+    The state comes back as it is written here, so it must need no encoding. (Shelly docs.)
+    """
+    query = {"client_id": client_id, "redirect_uri": redirect, "state": state}
+    return f"{LOGIN_PAGE}?{urlencode(query)}"
+
+
+def make_http(settings: AccountSettings) -> AccountHttp:
+    """The way to ask the account's cloud over HTTPS."""
+    timing = settings.timing
+    http = HttpClient(settings.context, settings.resolve, timing.token_limit)
+    return AccountHttp(http, settings.client_id, timing.pace, timing.status_limit)
+
+
+def make_tokens(
+    settings: AccountSettings,
+    http: AccountHttp,
+    vault: Vault,
+    register_secret: Callable[[str], None],
+) -> AccountTokens:
+    """The account's tokens."""
+    if settings.credentials is not None:
+        register_secret(settings.credentials.sha1)
+    return AccountTokens(
+        http,
+        vault,
+        settings.allowed_hosts,
+        api_url=settings.api_url,
+        credentials=settings.credentials,
+        advice=settings.advice,
+        register_secret=register_secret,
+    )
+
+
+class AccountSource:
+    """All devices of one account."""
+
+    def __init__(
+        self,
+        settings: AccountSettings,
+        vault: Vault,
+        sink: Sink,
+        on_crash: CrashHook,
+        register_secret: Callable[[str], None],
+    ) -> None:
+        self.name = settings.name
+        self._settings = settings
+        self._http = make_http(settings)
+        self._tokens = make_tokens(settings, self._http, vault, register_secret)
+        self._link = AccountLink(
+            LinkId(settings.name),
+            Way(settings.wss_port, PATH, settings.context, settings.resolve),
+            self._http,
+            self._tokens,
+            sink,
+            Backoff(settings.reconnect_first, settings.reconnect_longest),
+            settings.timing,
+            on_crash,
+            shared=settings.include_shared,
+            native_rpc=settings.native_rpc,
+        )
+        self._lock = threading.Lock()
+        """Guards what follows: start and stop come from another thread than the rest."""
+        self._started = False
+        self._stopped = False
+
+    def start(self) -> None:
+        """Log in and connect."""
+        with self._lock:
+            if not self._started and not self._stopped:
+                self._started = True
+                self._link.start()
+
+    def serves(self, link: LinkId) -> bool:
+        """Whether the link is this account."""
+        return link == self._link.link
+
+    def send(self, command: SendCommand) -> CommandNotSent | None:
+        """Send a command by the account's connection."""
+        if not self.serves(command.link):
+            text = "there is no such account"
+            return CommandNotSent(command.link, command.request, "host_down", text)
+        return self._link.send(command)
+
+    def refresh(self, link: LinkId, device: DeviceId) -> RefreshAnswered | None:
+        """Ask the cloud for the device's whole state."""
+        if not self.serves(link) or not self._link.ask(device):
+            return RefreshAnswered(link, device, "failed")
+        return None
+
+    def reconnect(self, link: LinkId) -> None:
+        """Close the account's connection and open it again."""
+        if self.serves(link):
+            self._link.reconnect()
+
+    def login_address(self, redirect: str, state: str) -> str:
+        """Where somebody logs in to the account; see `login_address`."""
+        return login_address(self._settings.client_id, redirect, state)
+
+    def take_code(self, code: str) -> None:
+        """Log in with the code that came of it; raises `PeerError`. Any thread may call it."""
+        self._tokens.take(code)
+        self._link.reconnect()
+
+    def beats(self) -> dict[str, int]:
+        """See `Source.beats`."""
+        return self._link.beats()
+
+    def stop(self, deadline: Deadline) -> list[str]:
+        """Close everything."""
+        with self._lock:
+            self._stopped = True
+        self._http.close()
+        self._link.request_stop()
+        return self._link.join(deadline)

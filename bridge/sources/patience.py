@@ -1,0 +1,82 @@
+"""When a token may be asked for again, so that no failure ends in a storm of questions."""
+
+from __future__ import annotations
+
+import time
+from random import random
+
+from bridge.core.backoff import Backoff
+from bridge.errors import AuthError, PeerError
+from bridge.sources.jwt import TokenUnavailableError
+
+YOUNG = 60.0
+"""A token that is refused within this time (s) of its issue was probably never good."""
+
+REFUSED_BY_HOSTS = "the hosts refuse the token that the cloud gives"
+
+
+class Patience:
+    """Remembers what went wrong, and until when to wait. Its user's lock guards it."""
+
+    def __init__(self) -> None:
+        self._failure: PeerError | None = None
+        self._retry_at = 0.0
+        self._asked_at = 0.0
+        self._refusals = 0
+        """Young tokens in a row that a host refused."""
+        self._after_failure = _backoff()
+        self._after_refusal = _backoff()
+
+    def check(self) -> None:
+        """Raise `TokenUnavailableError` while nothing may be asked."""
+        now = time.monotonic()
+        if self._failure is not None and now < self._retry_at:
+            raise _unavailable(self._failure, self._retry_at - now)
+
+    def asking(self) -> None:
+        """A token is being asked for."""
+        self._asked_at = time.monotonic()
+
+    def failed(self, failure: PeerError, at_least: float = 0.0) -> TokenUnavailableError:
+        """There is none: let nobody ask for a while, `at_least` s."""
+        return self._wait(failure, self._after_failure, at_least)
+
+    def succeeded(self) -> None:
+        """There is one."""
+        self._failure = None
+        self._after_failure = _backoff()
+
+    def refused(self) -> bool:
+        """A host did not take the newest token; tells whether it took no young one in a row.
+
+        Then nothing may be asked before a delay.
+        """
+        young = time.monotonic() - self._asked_at < YOUNG
+        self._refusals = self._refusals + 1 if young else 0
+        if self._refusals < 2:
+            self._after_refusal = _backoff()
+            return False
+        self._wait(AuthError(REFUSED_BY_HOSTS), self._after_refusal)
+        return True
+
+    def forgive(self) -> None:
+        """Somebody did something about it: ask at once."""
+        self._failure = None
+        self._refusals = 0
+        self._after_failure, self._after_refusal = _backoff(), _backoff()
+
+    def _wait(
+        self, failure: PeerError, backoff: Backoff, at_least: float = 0.0
+    ) -> TokenUnavailableError:
+        delay = max(backoff.next_delay(0.25 + random() / 2), at_least)  # noqa: S311 - jitter
+        self._failure, self._retry_at = failure, time.monotonic() + delay
+        return _unavailable(failure, delay)
+
+
+def _unavailable(cause: PeerError, retry_after: float) -> TokenUnavailableError:
+    return TokenUnavailableError(str(cause), retry_after, refused=isinstance(cause, AuthError))
+
+
+def _backoff() -> Backoff:
+    """Slower than reconnects: ten minutes of refusals must not look like an attack."""
+    return Backoff(first=2.0, longest=120.0)
