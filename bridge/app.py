@@ -6,18 +6,26 @@ web → sources → engine → MQTT → registry
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bridge import log, vitals
-from bridge.assembly import engine_settings, integrator_settings, mqtt_settings
+from bridge.assembly import (
+    account_settings,
+    engine_settings,
+    integrator_settings,
+    mqtt_settings,
+    outbound_settings,
+)
 from bridge.config import Config
 from bridge.core import jsontext
 from bridge.core.engine import Engine
 from bridge.core.model import (
     Adopt,
+    CallDevice,
     DropGrant,
     GrantRevoked,
     GrantStored,
@@ -28,10 +36,14 @@ from bridge.core.model import (
     Reconnect,
     Refresh,
     Release,
+    Restart,
+    SaveComponents,
     SaveGrant,
     SaveTopics,
+    SaveVisitor,
     ScanRetained,
     SendCommand,
+    SourceKind,
     Vitals,
 )
 from bridge.core.results import iso
@@ -40,21 +52,28 @@ from bridge.httpclient import Resolver, same_address
 from bridge.inbox import Inbox
 from bridge.mqtt.client import MqttAdapter
 from bridge.mqtt.outbox import Outbox
+from bridge.notify import Notifier
+from bridge.sources.account import AccountSource
+from bridge.sources.base import Source
 from bridge.sources.integrator import IntegratorSource
+from bridge.sources.router import Router
 from bridge.store import Store
+from bridge.store.logins import LoginVault
 from bridge.store_writer import StoreWriter
+from bridge.supervision import Supervision
 from bridge.threads import Deadline
+from bridge.watch import Watch
 
 if TYPE_CHECKING:
+    from bridge.sources.outbound import OutboundSource
     from bridge.web.server import WebServer
 
 STOP_LIMIT = 9.0
 """A stop takes at most this long (s)."""
 
-STUCK = 30.0
-"""An engine that makes no round for this long (s) is stuck, and the process ends."""
-
 _LOOK = 0.2
+_WATCH = 1.0
+"""How often (s) it is looked whether all parts go on."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +87,8 @@ class _Fate:
     other_bridge: str | None = None
     asked: bool = False
     """Somebody wants it to stop."""
+    restart: bool = False
+    """And to start again."""
 
     def on_crash(self, thread: str, _: BaseException) -> None:
         """A dead thread ends the process: it must never be half alive."""
@@ -91,9 +112,12 @@ class Bridge:
         self._config = config
         self._fate = _Fate()
         self._store = Store.open(config.data_dir, exclusive=True)
+        self._outbound: OutboundSource | None = None
         try:
             self._assemble(config, resolve)
         except BaseException:
+            if self._outbound is not None:
+                self._outbound.stop(Deadline(1))
             self._store.close()
             raise
 
@@ -105,14 +129,14 @@ class Bridge:
         self._inbox = Inbox()
         self._outbox = Outbox()
         self._writer = StoreWriter(store, on_crash)
-        self._engine = Engine(settings, store.topics())
+        self._engine = Engine(settings, store.topics(), store.published())
         aliases = tuple(device.topic for device in config.devices.values() if device.topic)
         self._mqtt = MqttAdapter(
             mqtt_settings(config, store.bridge_id),
             self._outbox,
             base_topic=config.mqtt.base_topic,
             bridge_id=store.bridge_id,
-            subscriptions=settings.topics.subscriptions(aliases),
+            subscriptions=settings.topics.subscriptions(aliases, calls=bool(settings.rpc_methods)),
             sink=self._inbox.offer,
             on_overload=lambda message: self._loop.overload(message),
             on_other_bridge=self._fate.on_other_bridge,
@@ -120,6 +144,9 @@ class Bridge:
             retain=config.mqtt.retain,
         )
         self._integrator = self._make_integrator(config, resolve)
+        self._accounts = self._make_accounts(config, resolve)
+        self._outbound = self._make_outbound(config)
+        self._sources = Router(self._all_sources())
         self._loop = EngineLoop(
             self._engine,
             self._inbox,
@@ -141,6 +168,35 @@ class Bridge:
             log.register_secret,
         )
 
+    def _make_accounts(self, config: Config, resolve: Resolver) -> dict[str, AccountSource]:
+        """The accounts by their names; what is stored of others is forgotten."""
+        self._store.keep_logins(config.accounts.keys())
+        return {
+            name: AccountSource(
+                account_settings(config, name, resolve),
+                LoginVault(self._store, name),
+                self._inbox.put,
+                self._fate.on_crash,
+                log.register_secret,
+            )
+            for name in config.accounts
+        }
+
+    def _make_outbound(self, config: Config) -> OutboundSource | None:
+        """The listener for devices that connect to us; its library is imported only for them."""
+        if not config.outbound.enabled:
+            return None
+        from bridge.sources.outbound import OutboundSource
+
+        settings = outbound_settings(config, self._store.outbound_secret)
+        log.register_secret(settings.secret)
+        return OutboundSource(settings, self._inbox.put, self._fate.on_crash)
+
+    def _all_sources(self) -> list[Source]:
+        integrator: list[Source] = [] if self._integrator is None else [self._integrator]
+        outbound: list[Source] = [] if self._outbound is None else [self._outbound]
+        return [*integrator, *self._accounts.values(), *outbound]
+
     def _make_web(self, config: Config) -> list[WebServer]:
         """The HTTP listeners that are wanted; Flask is imported only for them."""
         if not config.web.admin.enabled and config.integrator is None:
@@ -148,38 +204,66 @@ class Bridge:
         from bridge.listeners import make_listeners
 
         return make_listeners(
-            config, self._store, self._notify, self.failed_parts, self._fate.on_crash
+            config,
+            self._store,
+            self._accounts,
+            self._notify,
+            self.failed_parts,
+            self._fate.on_crash,
         )
 
     def _executors(self) -> dict[type, Executor]:
         """Which part carries out which effect."""
+        sources = self._sources
         executors: dict[type, Executor] = {
+            SendCommand: sources.send,
+            Refresh: lambda effect: sources.refresh(effect.link, effect.device),
+            Reconnect: lambda effect: sources.reconnect(effect.link),
             SaveGrant: self._writer.put,
+            SaveVisitor: self._writer.put,
             DropGrant: self._writer.put,
             SaveTopics: self._writer.put,
+            SaveComponents: self._writer.put,
+            Restart: lambda _: self._request_restart(),
             ScanRetained: lambda effect: self._mqtt.request_scan(effect.token),
         }
+        outbound = self._outbound
+        if outbound is not None:
+            executors[CallDevice] = outbound.call
+        return executors | self._granted()
+
+    def _release(self, effect: Release) -> None:
+        kind = effect.kind
+        if self._integrator is not None and kind in (None, SourceKind.INTEGRATOR):
+            self._integrator.release(effect.device)
+        if self._outbound is not None and kind in (None, SourceKind.OUTBOUND):
+            self._outbound.release(effect.device)
+
+    def _granted(self) -> dict[type, Executor]:
+        """Who carries out what concerns consents: the integrator, or nobody."""
         source = self._integrator
-        if source is not None:
-            by_source: dict[type, Executor] = {
-                SendCommand: source.send,
-                Refresh: lambda effect: source.refresh(effect.link, effect.device),
-                Reconnect: lambda effect: source.reconnect(effect.link),
-                Adopt: lambda effect: source.adopt(effect.grant),
-                Release: lambda effect: source.release(effect.device),
-                Move: lambda effect: source.move(effect.device, effect.to),
-            }
-            executors |= by_source
-        return executors
+        if source is None:
+            nobody: dict[type, Executor] = dict.fromkeys((Adopt, Move), lambda _: None)
+            return nobody | {Release: self._release}
+        return {
+            Adopt: lambda effect: source.adopt(effect.grant),
+            Release: self._release,
+            Move: lambda effect: source.move(effect.device, effect.to),
+        }
 
     # From the outside
 
     def run(self) -> int:
-        """Start, work until `request_stop` or a crash, stop; gives the exit code."""
+        """Start, work until `request_stop` or a crash, stop; gives the exit code.
+
+        A service manager that started the process hears of all that.
+        """
+        supervision = Supervision(Notifier(os.environ))
         try:
             self.start()
-            self.wait()
+            self.wait(supervision=supervision)
         finally:
+            supervision.ending(restart=self._fate.restart)
             code = self.stop()
         return code
 
@@ -189,29 +273,34 @@ class Bridge:
         for warning in self._config.warnings:
             _log.warning("%s", warning)
         grants = self._store.grants() if self._integrator is not None else []
-        first = self._engine.restore(grants, Now(time.monotonic(), time.time()))
+        visitors = self._store.visitors() if self._outbound is not None else []
+        first = self._engine.restore(grants, Now(time.monotonic(), time.time()), visitors)
         self._writer.start()
         self._mqtt.start()
-        if self._integrator is not None:
-            self._integrator.start()
+        self._sources.start()
         self._loop.start(first)
         for server in self._web:
             server.start()
 
-    def wait(self, seconds: float | None = None) -> None:
-        """Wait for the end, at most `seconds`, and see that the engine goes round meanwhile."""
+    def wait(self, seconds: float | None = None, supervision: Supervision | None = None) -> None:
+        """Wait for the end, at most `seconds`, and see that all parts go on meanwhile."""
         end = None if seconds is None else time.monotonic() + seconds
-        beats, moved_at = -1, time.monotonic()
+        watch, next_watch = Watch(self._beats), 0.0
         while not self._fate.asked and not self._fate.ending.wait(_LOOK):
             now = time.monotonic()
             if end is not None and now >= end:
                 return
-            if self._loop.beats != beats:
-                beats, moved_at = self._loop.beats, now
-            elif now - moved_at > STUCK:
-                _log.critical("the engine is stuck; the bridge ends")
-                self._fate.crashed.append("engine")
+            if now >= next_watch:
+                next_watch = now + _WATCH
+                watch.look(now)
+            if watch.stuck:
+                _log.critical("stuck, so the bridge ends: %s", ", ".join(watch.stuck))
+                self._fate.crashed += watch.stuck
                 return
+            ready = self._mqtt.connected
+            if supervision is not None and supervision.due(now, ready=ready):
+                alive = not watch.late
+                supervision.look(now, ready=ready, alive=alive, status=self._status())
             if not self._mqtt.thread_alive or not self._loop.is_alive:
                 self._fate.crashed.append("a thread that ended by itself")
                 return
@@ -219,6 +308,15 @@ class Bridge:
     def request_stop(self) -> None:
         """Have `run` or `wait` return soon; fit for a signal handler, so it takes no lock."""
         self._fate.asked = True
+
+    def _request_restart(self) -> None:
+        _log.info("a restart was asked for by MQTT")
+        self._fate.restart = self._fate.asked = True
+
+    @property
+    def restart_wanted(self) -> bool:
+        """Whether somebody asked for a restart; whoever ran the bridge has to see to it."""
+        return self._fate.restart
 
     def stop(self) -> int:
         """Stop every part within 9 s; gives the exit code. Safe to call twice."""
@@ -228,8 +326,7 @@ class Bridge:
         web, sources, engine = Deadline(2), Deadline(5), Deadline(6)
         for server in self._web:
             alive += server.stop(web)
-        if self._integrator is not None:
-            alive += self._integrator.stop(sources)
+        alive += self._sources.stop(sources)
         alive += self._loop.stop(engine)
         logging.getLogger().removeHandler(self._forward)
         farewell = Publish(self._topics.state, "offline", retain=self._config.mqtt.retain)
@@ -249,8 +346,9 @@ class Bridge:
 
     @property
     def ports(self) -> dict[str, int]:
-        """The port of each HTTP listener: `web-public`, `web-admin`."""
-        return {server.name: server.port for server in self._web}
+        """The port of each listener: `web-public`, `web-admin`, `outbound`."""
+        outbound = {} if self._outbound is None else {"outbound": self._outbound.port}
+        return {server.name: server.port for server in self._web} | outbound
 
     def failed_parts(self) -> list[str]:
         """What does not work now: `mqtt`, `engine`, or the name of a crashed thread."""
@@ -260,6 +358,17 @@ class Bridge:
         if not self._loop.is_alive:
             failed.append("engine")
         return failed
+
+    def _beats(self) -> dict[str, int]:
+        """How often each part came round."""
+        own = {"engine": self._loop.beats, "mqtt": self._mqtt.beats}
+        return own | self._sources.beats()
+
+    def _status(self) -> str:
+        """How the bridge is, in a line for people."""
+        mqtt = self._config.mqtt
+        broker = "connected to" if self._mqtt.connected else "waiting for"
+        return f"{broker} the broker {mqtt.host}:{mqtt.port}; {self._engine.summary()}"
 
     # Between the parts
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from typing import TYPE_CHECKING
 
 import bridge
 from bridge.config import Config
-from bridge.config.model import IntegratorConfig
+from bridge.config.model import IntegratorConfig, Listen
 from bridge.core.dispatch import Limits
 from bridge.core.hosts import HostRule
-from bridge.core.model import DeviceId
+from bridge.core.model import DeviceId, LinkId
 from bridge.core.registry import Override, Settings
 from bridge.core.topics import Topics
 from bridge.httpclient import Resolver
 from bridge.mqtt.connection import ConnectionSettings
+from bridge.sources.account import AccountSettings
+from bridge.sources.account_tokens import Credentials
 from bridge.sources.integrator import IntegratorSettings
-from bridge.tls import cloud_context
+from bridge.tls import cloud_context, device_context
 from bridge.web.consent_url import consent_url
+
+if TYPE_CHECKING:
+    from bridge.sources.outbound import OutboundSettings
 
 
 def callback_address(config: Config, callback_secret: str) -> str | None:
@@ -31,10 +38,55 @@ def callback_address(config: Config, callback_secret: str) -> str | None:
     )
 
 
+def topics(config: Config) -> Topics:
+    """Where everything is published, and what is listened to."""
+    wanted = config.homeassistant.enabled
+    return Topics(
+        config.mqtt.base_topic,
+        prefix=config.homeassistant.discovery_prefix if wanted else None,
+        status=config.homeassistant.status_topic if wanted else None,
+    )
+
+
+def login_page(config: Config, account: str) -> str | None:
+    """The address of our page where somebody logs in to an account; None if there is none."""
+    listen = config.web.admin.listen
+    if not config.web.admin.enabled or listen.port == 0:
+        return None
+    anywhere = listen.host in ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+    host = Listen(socket.gethostname(), listen.port) if anywhere else listen
+    return f"http://{host}/login/{account}"
+
+
+def account_settings(config: Config, name: str, resolve: Resolver) -> AccountSettings:
+    """How an account is reached; raises `ConfigError` for a useless `ca_file`."""
+    account = config.accounts[name]
+    sha1, page = account.sha1, login_page(config, name)
+    login = None
+    if account.email is not None and sha1 is not None:
+        login = Credentials(account.email, sha1.reveal().lower())
+    command = f"log in: shelly-bridge login {name}"
+    return AccountSettings(
+        name=name,
+        credentials=login,
+        client_id=account.client_id,
+        include_shared=account.include_shared,
+        native_rpc=account.native_rpc,
+        allowed_hosts=HostRule(account.allowed_hosts),
+        api_url=account.api_url,
+        wss_port=account.wss_port,
+        context=cloud_context(account.ca_file, f"accounts.{name}.ca_file"),
+        advice=command if page is None else f"{command}, or {page}",
+        reconnect_first=config.reconnect.first,
+        reconnect_longest=config.reconnect.longest,
+        resolve=resolve,
+    )
+
+
 def engine_settings(config: Config, bridge_id: str, callback_secret: str) -> Settings:
     """What the engine is told."""
     return Settings(
-        topics=Topics(config.mqtt.base_topic),
+        topics=topics(config),
         bridge_id=bridge_id,
         version=bridge.__version__,
         started=time.time(),
@@ -47,6 +99,8 @@ def engine_settings(config: Config, bridge_id: str, callback_secret: str) -> Set
         values=config.mqtt.values,
         device_state=config.mqtt.device_state,
         raw=config.mqtt.raw,
+        device_per_channel=config.homeassistant.device_per_channel,
+        hide_diagnostics=config.homeassistant.hide_diagnostics,
         retain=config.mqtt.retain,
         overrides={
             DeviceId(device): Override(
@@ -59,6 +113,28 @@ def engine_settings(config: Config, bridge_id: str, callback_secret: str) -> Set
             for device, override in config.devices.items()
         },
         consent_url=callback_address(config, callback_secret),
+        approve_visitors=config.outbound.approve == "manual",
+        rpc_methods=frozenset(method.lower() for method in config.outbound.rpc_methods),
+        logins={LinkId(name): login_page(config, name) for name in config.accounts},
+    )
+
+
+def outbound_settings(config: Config, made_secret: str) -> OutboundSettings:
+    """How devices reach us; raises `ConfigError` for a certificate that is of no use."""
+    # Imported here since it costs 3 MB, and many have no such devices.
+    from bridge.sources.outbound import OutboundSettings
+
+    outbound = config.outbound
+    return OutboundSettings(
+        host=outbound.listen.host,
+        port=outbound.listen.port,
+        secret=outbound.secret.reveal() if outbound.secret else made_secret,
+        context=device_context(outbound.tls.cert_file, outbound.tls.key_file),
+        passwords={
+            DeviceId(device): override.password.reveal()
+            for device, override in config.devices.items()
+            if override.password is not None
+        },
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import re
 import shutil
 import signal
 import socket
@@ -100,15 +102,17 @@ def require_mosquitto() -> None:
 class MosquittoProcess:
     """A Mosquitto of our own on a free port, without a store: a restart comes back empty.
 
-    `extra` is added to its configuration file. Use it as a context manager.
+    `extra` is added to its configuration file; `whole` is all of it, but for the port of its
+    `listener` and the user it runs as. Use it as a context manager.
     """
 
-    def __init__(self, extra: str = "") -> None:
+    def __init__(self, extra: str = "", *, whole: str | None = None) -> None:
         path = mosquitto_path()
         if path is None:
             raise RuntimeError("Mosquitto is not installed")
         self._path = path
         self._extra = extra
+        self._whole = whole
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
 
@@ -130,11 +134,19 @@ class MosquittoProcess:
         """Start it and wait until it accepts connections."""
         with tempfile.TemporaryDirectory() as directory:
             conf = Path(directory) / "mosquitto.conf"
-            conf.write_text(_MOSQUITTO_CONF.format(port=self.port, extra=self._extra))
+            conf.write_text(self._configuration())
             self._process = subprocess.Popen(
                 [self._path, "-c", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
             wait_until(self._accepts, what="Mosquitto listens")
+
+    def _configuration(self) -> str:
+        if self._whole is None:
+            return _MOSQUITTO_CONF.format(port=self.port, extra=self._extra)
+        text, found = re.subn(r"(?m)^listener \d+$", f"listener {self.port} 127.0.0.1", self._whole)
+        assert found == 1, "one listener"
+        # As root it would become a user who must not read what tests write.
+        return f"{text}\nuser {getpass.getuser()}\n"
 
     def _accepts(self) -> bool:
         try:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from tests.brokers import mosquitto_path
+from tests.packages.programs import nginx_path
 
 settings.register_profile("dev", deadline=None)
 # Other examples in every run find more than the same ones; the blob makes a failure repeatable.
@@ -28,7 +30,13 @@ SHARED_FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures"
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, or fail, what cannot run here."""
-    there = {"mosquitto": mosquitto_path() is not None, "shared_fixtures": SHARED_FIXTURES.is_dir()}
+    there = {
+        "caddy": shutil.which("caddy") is not None,
+        "mosquitto": mosquitto_path() is not None,
+        "nginx": nginx_path() is not None,
+        "shared_fixtures": SHARED_FIXTURES.is_dir(),
+        "systemd": shutil.which("systemd-analyze") is not None,
+    }
     required = os.environ.get("TESTS_REQUIRE", "").split(",")
     for marker, present in there.items():
         if item.get_closest_marker(marker) is None or present:

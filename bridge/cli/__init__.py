@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import bridge
-from bridge.cli import check, consent_url, demo, devices, run, simulate
+from bridge.cli import check, consent_url, demo, devices, enroll, login, run, simulate
 from bridge.cli.options import CommandParser
 from bridge.errors import BridgeError, ConfigError
 from bridge.store import DataDirError
@@ -19,7 +19,7 @@ from bridge.store import DataDirError
 WRONG_CONFIGURATION = 78
 """`EX_CONFIG` of sysexits: systemd must not start us again."""
 
-_COMMANDS = (run, check, demo, simulate, consent_url, devices)
+_COMMANDS = (run, check, demo, simulate, consent_url, login, enroll, devices)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
-from bridge.assembly import integrator_settings, mqtt_settings
+from bridge import log
+from bridge.assembly import account_settings, integrator_settings, mqtt_settings
 from bridge.cli.options import add_config, load_config
 from bridge.cli.table import print_table
 from bridge.config import Config
@@ -14,9 +16,11 @@ from bridge.dial import Attempt, describe
 from bridge.errors import BridgeError, PeerError
 from bridge.httpclient import HttpClient, Resolver, same_address
 from bridge.mqtt.scan import try_login
+from bridge.sources.account import AccountSettings, make_http, make_tokens
 from bridge.sources.integrator import IntegratorSettings, fetch_token
 from bridge.sources.token import TokenKeeper
 from bridge.store import DataDirError, Store
+from bridge.store.logins import LoginVault
 
 CONNECT_LIMIT = 10.0
 
@@ -32,6 +36,7 @@ def register(commands: Any) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Print a table of what was tried; 1 if something failed."""
     config = load_config(options)
+    log.configure("error", "text", config.secrets())
     checks: list[tuple[str, Callable[[], str]]] = [
         ("configuration", lambda: "; ".join(config.warnings) or "no problems"),
         ("data directory", lambda: _data_dir(config)),
@@ -60,6 +65,9 @@ def _online(config: Config, resolve: Resolver) -> list[tuple[str, Callable[[], s
             (f"host {host}", lambda host=host: _host(settings, host))  # type: ignore[misc]  # lambda default
             for host in _hosts(config, settings)
         ]
+    for name in config.accounts:
+        account = account_settings(config, name, resolve)
+        checks.append((f"account {name}", lambda account=account: _account(config, account)))  # type: ignore[misc]  # lambda default
     return checks
 
 
@@ -89,7 +97,16 @@ def _token(settings: IntegratorSettings) -> str:
     return "the cloud gave an access token"
 
 
-def _host(settings: IntegratorSettings, host: str) -> str:
+def _account(config: Config, settings: AccountSettings) -> str:
+    """Get a token, as the bridge would, and remember it: what is used up must not be lost."""
+    with Store.open(config.data_dir, exclusive=False, writable=True) as store:
+        vault = LoginVault(store, settings.name)
+        token = make_tokens(settings, make_http(settings), vault, log.register_secret).get()
+    host = urlsplit(token.base).hostname or ""
+    return f"logged in; {host} is {_host(settings, host)}"
+
+
+def _host(settings: IntegratorSettings | AccountSettings, host: str) -> str:
     """Reach a cloud host with TLS; its only WebSocket is left to the bridge that may be running."""
     address = settings.resolve(host, settings.wss_port)
     try:

@@ -36,7 +36,10 @@ def execute(options: argparse.Namespace) -> int:
         grants = store.grants()
         bridge_id = store.bridge_id
     published = _published(config, bridge_id)
-    rows = [_row(config, grant, published) for grant in grants]
+    listed = _listed(published.get(Topics(config.mqtt.base_topic).bridge("devices"), b"[]"))
+    rows = [_row(config, grant, listed, published) for grant in grants]
+    granted = {row["id"] for row in rows}
+    rows += [_other(config, item, published) for item in listed if item["id"] not in granted]
     if options.json:
         print(json.dumps(rows, indent=2))  # noqa: T201 - the command's output
     else:
@@ -59,28 +62,49 @@ def _published(config: Config, bridge_id: str) -> dict[str, bytes]:
     return dict(found.topics)
 
 
-def _row(config: Config, grant: Grant, published: dict[str, bytes]) -> dict[str, Json]:
-    topics = Topics(config.mqtt.base_topic)
-    known = _known(published.get(topics.bridge("devices"), b"[]"), grant.device)
-    override = config.devices.get(grant.device)
-    root = override.topic if override and override.topic else grant.device
-    state = published.get(topics.device(root, "availability"))
+def _row(
+    config: Config, grant: Grant, listed: list[dict[str, Json]], published: dict[str, bytes]
+) -> dict[str, Json]:
+    known = next((item for item in listed if item["id"] == grant.device), {})
     return {
         "id": grant.device,
         "name": known.get("name") or (grant.names[0] if grant.names else None),
         "model": known.get("model") or grant.code or None,
-        "source": "integrator",
+        "source": _sources(known) or "integrator",
         "access": known.get("access") or ("control" if grant.control else "read"),
-        "availability": state.decode(errors="replace") if state else "unknown",
+        "availability": _availability(config, grant.device, published),
     }
 
 
-def _known(document: bytes, device: str) -> dict[str, Json]:
+def _other(config: Config, known: dict[str, Json], published: dict[str, bytes]) -> dict[str, Json]:
+    """A device without a consent: only the bridge that runs knows of it."""
+    return {
+        "id": known["id"],
+        "name": known.get("name"),
+        "model": known.get("model"),
+        "source": _sources(known),
+        "access": "pending" if known.get("pending") is True else known.get("access"),
+        "availability": _availability(config, known["id"], published),
+    }
+
+
+def _sources(known: dict[str, Json]) -> str:
+    sources = known.get("sources")
+    return ", ".join(str(each) for each in sources) if isinstance(sources, list) else ""
+
+
+def _availability(config: Config, device: str, published: dict[str, bytes]) -> str:
+    override = config.devices.get(device)
+    root = override.topic if override and override.topic else device
+    state = published.get(Topics(config.mqtt.base_topic).device(root, "availability"))
+    return state.decode(errors="replace") if state else "unknown"
+
+
+def _listed(document: bytes) -> list[dict[str, Json]]:
+    """The devices in `bridge/devices`."""
     try:
         listed = jsontext.parse(document)
     except FrameError:
-        return {}
-    for item in listed if isinstance(listed, list) else ():
-        if isinstance(item, dict) and item.get("id") == device:
-            return item
-    return {}
+        return []
+    items = listed if isinstance(listed, list) else []
+    return [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 from types import FrameType
 from typing import Any
 
 from bridge import log
 from bridge.app import Bridge
 from bridge.cli.options import add_config, load_config
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def register(commands: Any) -> None:
@@ -27,7 +30,18 @@ def execute(options: argparse.Namespace) -> int:
     log.configure(config.log.level, config.log.format, config.secrets())
     bridge = Bridge(config)
     signals.stop(bridge)
-    return bridge.run()
+    code = bridge.run()
+    if code == 0 and bridge.restart_wanted and not signals.asked:
+        _start_again()
+    return code
+
+
+def _start_again() -> None:
+    """Become a new process by the same command; a signal meanwhile waits for it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves again
 
 
 class StopSignals:
@@ -37,20 +51,22 @@ class StopSignals:
     """
 
     def __init__(self) -> None:
-        self._asked = False
+        self.asked = False
+        """Whether one came."""
         self._bridge: Bridge | None = None
-        signal.signal(signal.SIGTERM, self._receive)
-        signal.signal(signal.SIGINT, self._receive)
+        for number in _SIGNALS:
+            signal.signal(number, self._receive)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
     def stop(self, bridge: Bridge) -> None:
         """Have signals stop this bridge; at once if there was one already."""
         self._bridge = bridge
-        if self._asked:
+        if self.asked:
             bridge.request_stop()
 
     def _receive(self, number: int, _: FrameType | None) -> None:
-        if self._asked:
+        if self.asked:
             os._exit(128 + number)
-        self._asked = True
+        self.asked = True
         if self._bridge is not None:
             self._bridge.request_stop()

@@ -229,6 +229,12 @@ class Engine:
         effects += self._publications.unsaved()
         return effects
 
+    def summary(self) -> str:
+        """How many connections and devices there are, in a few words; any thread may ask."""
+        links = list(self._registry.links.values())
+        up = sum(link.connected for link in links)
+        return f"{up} of {len(links)} connections, {len(self._registry.devices)} devices"
+
     def stop(self, now: Now) -> list[Effect]:
         """The last effects: every command gets its result."""
         return self._dispatch.stop(now)

@@ -431,9 +431,13 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A grant is gone: forget the device and close its host if it was the last."""
+    """A device is served no more: forget it, and close its connection if it was the last there.
+
+    With a `kind` that is so for sources of that kind only.
+    """
 
     device: DeviceId
+    kind: SourceKind | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ _TELL_AGAIN = 0.05
 """Seconds until a full inbox is offered the same again."""
 
 _LONGEST_STEP = 1.0
+_LONGEST_WAIT = 10.0
 
 _STOP_MARGIN = 0.2
 """Seconds that the thread needs to end after its last packet."""
@@ -93,6 +94,8 @@ class MqttAdapter:
         self.connected = False
         """Whether the broker has taken us and our subscriptions."""
         self.connects = 0
+        self.beats = 0
+        """Rounds made by the thread; one that stays the same for long is a stuck thread."""
         self.overloads = 0
 
     @property
@@ -169,6 +172,7 @@ class MqttAdapter:
 
     def _run(self, wakeup: Wakeup) -> None:
         while not wakeup.stopped:
+            self.beats += 1
             delay = self._live(wakeup)
             if delay is None:
                 return
@@ -179,6 +183,7 @@ class MqttAdapter:
         try:
             if not self._alone and self._other_bridge(wakeup):
                 return None
+            self.beats += 1
             connection = self._connect(wakeup, will=self._will)
         except ConnectFailed as error:
             if not wakeup.stopped:
@@ -222,8 +227,9 @@ class MqttAdapter:
 
     def _pause(self, deadline: Deadline, wakeup: Wakeup) -> None:
         while not (deadline.passed or wakeup.stopped):
+            self.beats += 1
             self._reports.tell()
-            again = _TELL_AGAIN if self._reports.waiting else deadline.remaining()
+            again = _TELL_AGAIN if self._reports.waiting else _LONGEST_WAIT
             wakeup.wait(min(again, deadline.remaining()))
 
     def _serve(self, connection: Connection, wakeup: Wakeup) -> None:
@@ -234,6 +240,7 @@ class MqttAdapter:
         connection.subscribe(self._subscriptions)
         begin = time.monotonic()
         while connection.lost is None and not wakeup.stopped:
+            self.beats += 1
             wait = self._publisher.work(connection)
             if self._reports.waiting or self._publisher.receipts:
                 wait = min(wait, _TELL_AGAIN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bridge.app import Bridge
+from bridge.cli import run
 from bridge.cli.run import StopSignals
 from bridge.simulator.broker import Broker
 from bridge.store import Store
@@ -124,6 +126,85 @@ def test_a_signal_ends_it_cleanly(
         wait_until(lambda: peer.values["shelly/bridge/state"] == b"offline")
     assert "Traceback" not in written
     assert "canary" not in written
+
+
+def test_a_restart_is_a_new_process_by_the_same_command(
+    configure: Configure, broker: Broker
+) -> None:
+    config = configure(mqtt__port=broker.port)
+    with Peer(broker.port, "shelly/bridge/#") as peer:
+        said = peer.payloads
+        process = subprocess.Popen(
+            [*COMMAND, "run", "-c", config],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            try:
+                wait_until(lambda: said("shelly/bridge/state")[-1:] == [b"online"], 15)
+                began = json.loads(peer.values["shelly/bridge/info"])["started"]
+                peer.publish("shelly/bridge/request/restart", "PRESS")
+                wait_until(lambda: said("shelly/bridge/state")[-3:].count(b"offline") == 1, 15)
+                wait_until(
+                    lambda: json.loads(peer.values["shelly/bridge/info"])["started"] != began, 15
+                )
+                assert said("shelly/bridge/state")[-1] == b"online"
+                assert json.loads(said("shelly/bridge/response/restart")[0])["status"] == "ok"
+                assert len(said("shelly/bridge/response/restart")) == 1
+                # The same process, as far as whoever started it can tell.
+                assert process.poll() is None
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(10) == 0
+            finally:
+                process.kill()
+            assert process.stderr is not None
+            written = process.stderr.read()
+        wait_until(lambda: peer.values["shelly/bridge/state"] == b"offline")
+    assert "Traceback" not in written
+    assert "a restart was asked for" in written
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted", "signalled", "again"),
+    [
+        (0, True, False, True),
+        (0, False, False, False),
+        (1, True, False, False),
+        (0, True, True, False),
+    ],
+)
+def test_when_it_starts_again(
+    configure: Configure,
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    wanted: bool,
+    signalled: bool,
+    again: bool,
+) -> None:
+    class Ended:
+        """A bridge that has run."""
+
+        restart_wanted = wanted
+
+        def __init__(self, _: object) -> None:
+            pass
+
+        def run(self) -> int:
+            if signalled:
+                signal.raise_signal(signal.SIGTERM)
+            return code
+
+        def request_stop(self) -> None:
+            pass
+
+    started: list[list[str]] = []
+    monkeypatch.setattr(run, "Bridge", Ended)
+    monkeypatch.setattr(os, "execv", lambda _, command: started.append(command))
+    assert cli("run", "-c", configure()).code == code
+    assert started == ([[sys.executable, *sys.orig_argv[1:]]] if again else [])
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
 
 
 @pytest.mark.usefixtures("cli")

@@ -400,6 +400,12 @@ class SourceContract:
         driver.freeze()
         driver.wait_down()
 
+    def test_all_of_its_threads_are_counted_as_long_as_they_live(self, driver: Driver) -> None:
+        driver.up()
+        wait_until(lambda: sorted(driver.source.beats()) == sorted(threads_of(driver.threads)))
+        driver.stop()
+        assert driver.source.beats() == {}
+
     def test_nothing_secret_is_told_or_logged(
         self, driver: Driver, caplog: pytest.LogCaptureFixture
     ) -> None:

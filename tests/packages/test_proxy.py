@@ -1,0 +1,175 @@
+"""The reverse proxies' examples: consents come through, and nothing else does."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bridge.store import Store
+from tests.brokers import free_port, make_certificate, wait_until
+from tests.packages.programs import EXAMPLES, nginx_path
+from tests.system.rig import Rig
+
+RELAY = "SNSW-001P16EU"
+NGINX = (EXAMPLES / "proxy" / "nginx.conf").read_text()
+CADDY = (EXAMPLES / "proxy" / "Caddyfile").read_text()
+
+
+Proxy = Callable[[Path, int, int], list[str]]
+"""Makes the configuration for a directory, the proxy's port and the bridge's; gives the command."""
+
+
+def changed(text: str, changes: dict[str, str]) -> str:
+    """An example with what is of this machine in it."""
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def nginx(directory: Path, port: int, public: int) -> list[str]:
+    """nginx with its example, which it must find to be without faults."""
+    program = nginx_path()
+    assert program is not None
+    certificate, key = make_certificate(directory)
+    server = changed(
+        NGINX,
+        {
+            "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+            "    listen [::]:443 ssl;\n": "",
+            "/etc/letsencrypt/live/bridge.example.org/fullchain.pem": str(certificate),
+            "/etc/letsencrypt/live/bridge.example.org/privkey.pem": str(key),
+            "/var/log/nginx/error.log": str(directory / "error.log"),
+            "127.0.0.1:8090": f"127.0.0.1:{public}",
+        },
+    )
+    temporary = "\n".join(
+        f"    {name}_temp_path {directory}/{name};"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    conf = directory / "nginx.conf"
+    conf.write_text(
+        f"pid {directory}/pid;\ndaemon off;\nmaster_process off;\nerror_log stderr;\n"
+        f"events {{}}\nhttp {{\n access_log {directory}/access.log;\n{temporary}\n{server}}}\n"
+    )
+    command = [program, "-p", str(directory), "-c", str(conf), "-e", "stderr"]
+    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert "[warn]" not in checked.stderr
+    return command
+
+
+def caddy(directory: Path, port: int, public: int) -> list[str]:
+    """Caddy with its example, which it must take."""
+    certificate, key = make_certificate(directory)
+    site = changed(
+        CADDY,
+        {
+            "\nbridge.example.org {": f"\nhttps://127.0.0.1:{port} {{\n\ttls {certificate} {key}",
+            "127.0.0.1:8090": f"127.0.0.1:{public}",
+            "\n{\n": "\n{\n\tadmin off\n\tauto_https disable_redirects\n",
+        },
+    )
+    conf = directory / "Caddyfile"
+    conf.write_text(site)
+    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(conf)]
+
+
+@contextmanager
+def running(proxy: Proxy, directory: Path, public: int) -> Iterator[int]:
+    """The proxy in front of a port; gives its own."""
+    port = free_port()
+    command = proxy(directory, port, public)
+    with (directory / "proxy.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env={**os.environ, "HOME": str(directory)}
+        )
+    try:
+        wait_until(lambda: answers(port), 10, "the proxy listens")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def trusting(directory: Path) -> ssl.SSLContext:
+    """A context that trusts the proxy's certificate."""
+    return ssl.create_default_context(cafile=str(directory / "certificate.pem"))
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 400
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def get(port: int, path: str, context: ssl.SSLContext) -> tuple[int, bytes]:
+    """The status and body of a page."""
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [pytest.param(nginx, marks=pytest.mark.nginx), pytest.param(caddy, marks=pytest.mark.caddy)],
+)
+def test_a_consent_comes_through_and_nothing_else_does(tmp_path: Path, proxy: Proxy) -> None:
+    with Rig(tmp_path, web__public__trusted_proxies="1") as rig:
+        rig.start()
+        public = rig.bridge.ports["web-public"]
+        with Store.open(rig.settings.data_dir, exclusive=False) as store:
+            secret = store.callback_secret
+        with running(proxy, tmp_path, public) as port:
+            context = trusting(tmp_path)
+            url = f"https://127.0.0.1:{port}"
+            relay = rig.add(RELAY)
+            consent = f"{url}/consent/{secret}"
+            assert rig.world.consent.add(consent, relay, context=context).status == 200
+            rig.wait_online(relay)
+            for path in ("/", "/healthz", "/metrics", "/consent", "/consentx"):
+                assert get(port, path, context)[0] == 404
+                assert b"ok" not in get(port, path, context)[1]
+            caller = rig.world.consent
+            assert caller.post(consent, {}, context=context).status == 401
+            assert caller.post(consent, b"x" * 65_537, context=context).status == 413
+            # Guesses are counted by the caller's address, whatever it says that this is.
+            wrong = f"{url}/consent/{'0' * len(secret)}"
+            said = [
+                caller.post(
+                    wrong, {}, headers={"X-Forwarded-For": f"192.0.2.{guess}"}, context=context
+                ).status
+                for guess in range(40)
+            ]
+            assert said[0] == 404
+            assert said[-1] == 429
+            # Proxies like to tell which address could not be served.
+            rig.stop()
+            assert caller.post(consent, {}, context=context).status in (502, 504)
+        for log in tmp_path.glob("*.log"):
+            assert secret not in log.read_text()
+
+
+@pytest.mark.parametrize("text", [NGINX, CADDY])
+def test_both_say_what_the_bridges_configuration_must_be(text: str) -> None:
+    (line,) = re.findall(r"^# (web: .*)$", text, re.MULTILINE)
+    expected = 'web: {public: {listen: "127.0.0.1:8090", url: https://bridge.example.org, '
+    assert line == expected + "trusted_proxies: 1}}"

@@ -1,0 +1,103 @@
+"""The systemd unit: accepted as it is written, hardened, and as the README says."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bridge.cli import WRONG_CONFIGURATION
+from bridge.notify import Notifier
+from bridge.supervision import INTERVAL, MORE_TIME
+from tests.packages.programs import ROOT, UNIT
+
+EXPOSURE = 1.5
+"""What an unhardened service has is 9.6; sandboxes of well-kept services have about 1."""
+
+
+def unit(text: str | None = None) -> configparser.ConfigParser:
+    """The unit's sections, as far as each key stands there once."""
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]  # keys keep their case
+    parser.read_string(UNIT.read_text() if text is None else text)
+    return parser
+
+
+def exposure(file: Path) -> float:
+    """How much of the system the service can reach, from 0 to 10."""
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert found is not None, done.stdout
+    return float(found[1])
+
+
+def complaints(text: str, directory: Path) -> str:
+    """What systemd says of a unit, with a program in its place that exists here."""
+    file = directory / UNIT.name
+    file.write_text(re.sub(r"(?m)^(ExecStart=)\S+", r"\1/bin/sh", text))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "\n".join(line for line in done.stderr.splitlines() if UNIT.name in line)
+
+
+@pytest.mark.systemd
+def test_the_service_can_reach_little(tmp_path: Path) -> None:
+    assert exposure(UNIT) <= EXPOSURE
+    # The judge can say otherwise.
+    bare = tmp_path / UNIT.name
+    bare.write_text("[Service]\nExecStart=/bin/sh\n")
+    assert exposure(bare) > 9
+
+
+@pytest.mark.systemd
+def test_systemd_understands_every_line(tmp_path: Path) -> None:
+    text = UNIT.read_text()
+    assert complaints(text, tmp_path) == ""
+    assert complaints(text.replace("\n#Load", "\nLoad"), tmp_path) == ""
+    assert "WatchdogSecs" in complaints(text.replace("WatchdogSec", "WatchdogSecs"), tmp_path)
+
+
+def test_it_fits_what_the_bridge_does() -> None:
+    service = unit()["Service"]
+    assert service["Type"] == "notify"
+    assert service["RestartPreventExitStatus"] == str(WRONG_CONFIGURATION)
+    assert service["Restart"] == "on-failure"
+    assert unit()["Unit"]["StartLimitIntervalSec"] == "0"
+    watchdog = Notifier({"WATCHDOG_USEC": f"{service['WatchdogSec']}000000"}).watchdog
+    assert watchdog is not None
+    assert watchdog >= 6 * INTERVAL
+    # The first request for more time comes before the first limit, each next one before the last.
+    assert int(service["TimeoutStartSec"]) > INTERVAL
+    assert MORE_TIME > 6 * INTERVAL
+    assert int(service["TimeoutStopSec"]) > 10
+    assert service["DynamicUser"] == "yes"
+    assert service["StateDirectory"] == "shelly-bridge"
+    assert service["StateDirectoryMode"] == "0700"
+
+
+def test_what_the_readme_types_turns_a_credential_on(tmp_path: Path) -> None:
+    """The `sed` line of the README, and the path that its configuration names."""
+    readme = (ROOT / "README.md").read_text()
+    (line,) = re.findall(r"^sudo (sed -i .*shelly-bridge\.service)$", readme, re.MULTILINE)
+    file = tmp_path / UNIT.name
+    file.write_text(UNIT.read_text())
+    words = [str(file) if word.endswith(UNIT.name) else word for word in shlex.split(line)]
+    subprocess.run(words, check=True)
+    assert unit(file.read_text())["Service"]["LoadCredential"] == (
+        "integrator-token:/etc/shelly-bridge/integrator-token"
+    )
+    assert '"${CREDENTIALS_DIRECTORY}/integrator-token"' in readme
+    assert "cat > /etc/shelly-bridge/integrator-token" in readme
