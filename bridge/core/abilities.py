@@ -25,6 +25,9 @@ from bridge.core.results import Order
 _WORDED = frozenset({"relay", "light", "roller"})
 """Kinds that the cloud has words for."""
 
+_PASSING = ("offline", "busy", "timeout", "time out", "timed out", "sleep")
+"""Words of a refusal that is only for now."""
+
 _VIRTUAL = frozenset({"boolean", "number", "text", "enum", "button"})
 
 _KEYS: dict[str, Callable[[ChannelState], list[str]]] = {
@@ -85,17 +88,21 @@ def why_not(device: Device, channel: Channel, path: Path) -> str:
     return "without native_rpc of the account only relays, lights and rollers can be told anything"
 
 
-def commands(registry: Registry, device: Device, state: ChannelState) -> list[str]:
+def commands(
+    registry: Registry, device: Device, state: ChannelState, *, withdrawn: bool = False
+) -> list[str]:
     """The keys that a channel's `/set` takes, by the best of the ways to its device.
 
-    That a connection is down just now does not count, or they would come and go with it.
+    That a connection is down just now does not count, or they would come and go with it. With
+    `withdrawn` those count, too, that it took until its access was withdrawn.
     """
     channel = state.channel
     keys = _KEYS.get(channel.kind)
     paths = [
         path
         for path in device.paths.values()
-        if path.access is Access.CONTROL and way(registry, device, channel, path) is not None
+        if _is_controlled(device, path, withdrawn=withdrawn)
+        and way(registry, device, channel, path) is not None
     ]
     if keys is None or not paths:
         return []
@@ -104,6 +111,13 @@ def commands(registry: Registry, device: Device, state: ChannelState) -> list[st
     if all(is_limited(state, path) for path in paths):
         return ["state", "timer"]
     return keys(state)
+
+
+def _is_controlled(device: Device, path: Path, *, withdrawn: bool) -> bool:
+    """Whether a path allows control; what is saved of a consent is what was told of it last."""
+    if withdrawn and path.access is Access.NONE:
+        return device.control_saved is True
+    return path.access is Access.CONTROL
 
 
 def is_limited(state: ChannelState, path: Path) -> bool:
@@ -126,5 +140,7 @@ def shows_limit(order: Order, answer: CommandAnswered) -> bool:
     route = order.route
     if answer.ok or order.accepted or route.source is not SourceKind.INTEGRATOR:
         return False
-    offline = "offline" in (answer.text or "").lower()
-    return route.link == answer.link and is_more_than_on_off(order.command) and not offline
+    reason = (answer.text or "").lower().replace("_", " ")
+    if any(word in reason for word in _PASSING):
+        return False
+    return route.link == answer.link and is_more_than_on_off(order.command)

@@ -248,7 +248,8 @@ def _light(command: LightCommand, *, gen1: bool) -> dict[str, Json]:
     """Gen1's words; a colour's brightness is its `gain`, and for Gen2+ the brightness as well."""
     red, green, blue = command.color or (None, None, None)
     mode = None
-    if command.color is not None:
+    if command.color is not None or (command.effect and command.color_temp is None):
+        # Effects are of colours; in white one would be taken and not be seen.
         mode = "color"
     elif command.color_temp is not None:
         mode = "white"

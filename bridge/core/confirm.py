@@ -22,6 +22,7 @@ from bridge.core.commands import (
     Turn,
 )
 from bridge.core.kinds.fields import Values
+from bridge.core.kinds.light import effect_name, effects
 from bridge.core.model import (
     Json,
 )
@@ -133,7 +134,10 @@ def _lit(command: LightCommand, before: Values, now: Values) -> bool:
         (command.color_temp, now.get("color_temp")),
         (command.color, (color.get("r"), color.get("g"), color.get("b"))),
         (command.white, color.get("w")),
-        (None if command.effect is None else str(command.effect), now.get("effect")),
+        (
+            None if command.effect is None else effect_name(command.effect, effects(now)),
+            now.get("effect"),
+        ),
     )
     same = all(value is None or value == shown for value, shown in wanted)
     return same and _turned(command.turn, before, now)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from bridge.core import abilities
+from bridge.core import abilities, jsontext
 from bridge.core.device import ChannelKey, Device
 from bridge.core.kinds.convert import text
 from bridge.core.kinds.fields import Values
 from bridge.core.model import Json, SourceKind
 from bridge.core.registry import Registry
 from bridge.core.results import iso
+
+LONGEST = 60_000
+"""Bytes of a device's message; a component that reports more is left out."""
+
+_FEW = 32
+"""So many channels always fit into a message, whatever they are called."""
 
 _GEN1_VERSION = re.compile(r"^[0-9]+-[0-9]+/v?([0-9][^-@]*)(?:[-@].*)?$", re.ASCII)
 
@@ -23,23 +29,46 @@ _MAIN_KINDS = ("relay", "light", "roller", "input", "meter")
 
 
 def device_info(registry: Registry, device: Device) -> Values:
-    """What `<dev>/info` says."""
-    return {
-        **_identity(registry, device),
-        "firmware": device.firmware,
-        "mode": device.mode,
-        "area": registry.override(device.id).area,
-        "channels": _channels(registry, device),
-        "sources": [
-            {"kind": path.kind.value, "link": path.link, "access": path.access.value}
-            for path in device.paths.values()
-        ],
-        "last_seen": _time(device.last_seen),
-        "available_since": _time(device.available_since),
-        "offline_reason": device.offline_reason,
-        "sleeper": device.wake_period is not None,
-        "wake_period": device.wake_period,
-    }
+    """What `<dev>/info` says; of channels that are too many not all."""
+    return _fitting(
+        {
+            **_identity(registry, device),
+            "firmware": device.firmware,
+            "mode": device.mode,
+            "area": registry.override(device.id).area,
+            "channels": _channels(registry, device),
+            "sources": [
+                {"kind": path.kind.value, "link": path.link, "access": path.access.value}
+                for path in device.paths.values()
+            ],
+            "last_seen": _time(device.last_seen),
+            "available_since": _time(device.available_since),
+            "offline_reason": device.offline_reason,
+            "sleeper": device.wake_period is not None,
+            "wake_period": device.wake_period,
+        }
+    )
+
+
+def _fitting(info: Values) -> Values:
+    """The same within a message: without names, then without commands, then without the rest."""
+    channels = info["channels"]
+    if len(channels) <= _FEW or jsontext.size(info) <= LONGEST:
+        return info
+    for key in ("name", "commands"):
+        channels = [
+            {name: value for name, value in each.items() if name != key} for each in channels
+        ]
+        if jsontext.size({**info, "channels": channels}) <= LONGEST:
+            break
+    left = LONGEST - jsontext.size({**info, "channels": []})
+    kept = []
+    for each in channels:
+        left -= jsontext.size(each) + 1
+        if left < 0:
+            break
+        kept.append(each)
+    return {**info, "channels": kept}
 
 
 def update(device: Device) -> Values | None:
@@ -135,14 +164,17 @@ def _generation(device: Device) -> int | str | None:
 
 
 def channel_names(device: Device) -> dict[ChannelKey, str]:
-    """What people call the channels: by the settings, or by the consent, which names only some."""
+    """What people call the channels: by the settings, or by the consent, which names only some.
+
+    The only name of a consent is the device's.
+    """
     main = next((kind for kind in _MAIN_KINDS if (kind, 0) in device.channels), None)
     found = {}
     for (kind, number), state in device.channels.items():
         name = device.channel_names.get(state.channel.component)
-        if name is None and kind == main and number < len(device.names):
+        if name is None and kind == main and 1 < len(device.names) > number:
             name = device.names[number]
-        if name is not None:
+        if name:
             found[kind, number] = name
     return found
 

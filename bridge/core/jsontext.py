@@ -97,3 +97,8 @@ def parse_object(data: bytes) -> dict[str, Json]:
 def dump(value: Json) -> str:
     """The compact JSON text of a value that holds no NaN, infinity or lone surrogate."""
     return _encoder.encode(value)
+
+
+def size(value: Json) -> int:
+    """Bytes of the same in UTF-8."""
+    return len(dump(value).encode())

@@ -6,7 +6,8 @@ and the rest is thrown away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bridge.core.kinds.convert import number, text
@@ -20,6 +21,8 @@ MOST_OPTIONS = 100
 """Options of a choice that are kept; Shelly allows fewer."""
 
 _GEN1_ARRAYS = ("relays", "lights", "rollers", "inputs", "meters", "emeters")
+
+_BLE_DEVICE = re.compile(r"bthomedevice:([0-9]{1,6})", re.ASCII)
 
 _LONGEST_PERIOD = 31 * 86_400.0
 """More than any device can be told to sleep (s)."""
@@ -43,6 +46,10 @@ class Learned:
     facts: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     wake_period: float | None = None
     """Seconds between the reports of a Gen1 device that sleeps."""
+    told: frozenset[str] = frozenset()
+    """The components that the settings are about: what they have no name of has none any more."""
+    tells_name: bool = False
+    """The settings are about the device's own name, too."""
 
 
 def learn(settings: Mapping[str, Json]) -> Learned:
@@ -55,37 +62,41 @@ def learn(settings: Mapping[str, Json]) -> Learned:
         mode=clean(settings.get("mode")),
         firmware=clean(info.get("ver")) or clean(settings.get("fw")) or clean(system.get("fw_id")),
         model=clean(info.get("model")) or clean(gen1.get("type")),
-        channels=_channels(settings),
+        channels={
+            component: name
+            for component, config in _components(settings)
+            if (name := clean(config.get("name")))
+        },
         facts=dict(_facts(settings)),
         wake_period=_wake_period(_mapping(settings.get("sleep_mode"))),
+        told=frozenset(component for component, _ in _components(settings)),
+        tells_name="name" in settings or "name" in system or "name" in info,
     )
 
 
-def _channels(settings: Mapping[str, Json]) -> dict[str, str]:
-    found = {}
+def _components(settings: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
     for key, value in settings.items():
-        if ":" in key:
-            name = clean(_mapping(value).get("name"))
-            if name:
-                found[key] = name
+        if ":" in key and isinstance(value, Mapping):
+            yield key, value
     for key in _GEN1_ARRAYS:
         array = settings.get(key)
         for index, item in enumerate(array if isinstance(array, list) else ()):
-            name = clean(_mapping(item).get("name"))
-            if name:
-                found[f"{key}:{index}"] = name
-    return found
+            if isinstance(item, Mapping):
+                yield f"{key}:{index}", item
 
 
 def _facts(settings: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    devices = _devices(settings)
+    devices, pressed = _devices(settings), _pressed(settings)
     for component, config in settings.items():
         pick = _PICKS.get(component.partition(":")[0]) if ":" in component else None
         if pick is None or not isinstance(config, Mapping):
             continue
         facts = pick(config)
+        address = text(config.get("addr")) or ""
         if component.startswith("bthomesensor:"):
-            facts |= devices.get(text(config.get("addr")) or "", {})
+            facts |= devices.get(address, {})
+        elif component.startswith("bthomedevice:"):
+            facts["presses"] = address in pressed or None
         known = {key: value for key, value in facts.items() if value is not None}
         if known:
             yield component, known
@@ -114,7 +125,6 @@ def _virtual(config: Mapping[str, Json]) -> dict[str, Json]:
         "max_len": number(config.get("max_len")),
         "unit": clean(shown.get("unit")),
         "view": clean(shown.get("view")),
-        "titles": _titles(shown.get("titles")),
         "options": _options(config.get("options")),
         "access": clean(config.get("access")),
         "role": clean(_mapping(config.get("attrs")).get("role")),
@@ -129,45 +139,51 @@ def _options(value: Json) -> list[Json] | None:
     return list(dict.fromkeys(fit)) or None
 
 
-def _titles(value: Json) -> Json:
-    """What a choice calls its options, or a switch its two states."""
-    if isinstance(value, list):
-        words = [clean(word) for word in value[:2]]
-        return words if len(words) == 2 and all(words) else None
-    titles = {
-        option: title
-        for option, word in list(_mapping(value).items())[:MOST_OPTIONS]
-        if len(option) <= LONGEST_NAME and (title := clean(word))
-    }
-    return titles or None
-
-
 def _bthome(config: Mapping[str, Json]) -> dict[str, Json]:
     return {"obj_id": _small(config.get("obj_id")), "idx": _small(config.get("idx"))}
 
 
-_PICKS = {
+_PICKS: dict[str, Callable[[Mapping[str, Json]], dict[str, Json]]] = {
     "input": _input,
     "cct": _color_temp,
     "rgbcct": _color_temp,
     **dict.fromkeys(("boolean", "number", "text", "enum", "button"), _virtual),
     "bthomesensor": _bthome,
+    "bthomedevice": lambda _: {},
+    "blutrv": lambda config: {"owner": _ble_device(config.get("trv"))},
 }
 """What is picked from the settings of a component, by its type."""
 
 
 def _devices(settings: Mapping[str, Json]) -> dict[str, dict[str, Json]]:
-    """Name and model of the BLE devices, by the address that their sensors have too."""
+    """Number, name and model of the BLE devices, by the address that their sensors have too."""
     found = {}
     for component, config in settings.items():
         address = text(_mapping(config).get("addr"))
-        if address and component.startswith("bthomedevice:"):
+        owner = _ble_device(component)
+        if address and owner is not None:
             attributes = _mapping(_mapping(config).get("attrs"))
             found[address] = {
+                "owner": owner,
                 "device": clean(_mapping(config).get("name")),
                 "model_id": _small(attributes.get("model_id")),
             }
     return found
+
+
+def _ble_device(component: Json) -> int | None:
+    """The number of a BLE device's component."""
+    found = _BLE_DEVICE.fullmatch(component) if isinstance(component, str) else None
+    return None if found is None else int(found[1])
+
+
+def _pressed(settings: Mapping[str, Json]) -> set[str]:
+    """Addresses of the BLE devices that have a button or a dimmer: BTHome objects 58 and 60."""
+    return {
+        text(_mapping(config).get("addr")) or ""
+        for component, config in settings.items()
+        if component.startswith("bthomesensor:") and _mapping(config).get("obj_id") in (58, 60)
+    } - {""}
 
 
 def _small(value: Json) -> int | None:

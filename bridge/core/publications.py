@@ -11,9 +11,6 @@ from bridge.core.model import DeviceId, Effect, Json, Lane, Publish, SaveTopics
 from bridge.core.registry import Registry
 from bridge.core.results import iso
 
-LONGEST = 60_000
-"""Bytes of a device's message; a component that reports more is left out."""
-
 THE_BRIDGE = DeviceId("shelly_bridge")
 """Stands for the bridge where retained topics are recorded by device; no device is called so."""
 
@@ -271,7 +268,7 @@ class Publications:
 
 
 def _fits(body: str) -> bool:
-    return 4 * len(body) <= LONGEST or len(body.encode()) <= LONGEST
+    return 4 * len(body) <= documents.LONGEST or len(body.encode()) <= documents.LONGEST
 
 
 def _plain(value: Json) -> str:

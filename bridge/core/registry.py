@@ -142,10 +142,15 @@ class Registry:
         return min(paths, key=rank, default=None)
 
     def name(self, device: Device) -> str:
-        """What people call the device."""
+        """What people call the device; several names of a consent are those of its channels."""
         override = self.override(device.id).name
-        given = device.names[0] if device.names else None
-        return override or device.name or device.listed_name or given or device.id
+        called = override or device.name or device.listed_name
+        given = list(dict.fromkeys(filter(None, device.names)))
+        if called or not given:
+            return called or device.id
+        if len(given) == 1:
+            return given[0]
+        return f"{device.code} {device.id[-4:]}" if device.code else device.id
 
 
 _NOTHING = Override()

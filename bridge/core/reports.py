@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bridge.core.device import Changes, ChannelKey, ChannelState, Device
 from bridge.core.dispatch import Dispatch
@@ -32,6 +34,8 @@ from bridge.core.registry import Registry
 from bridge.core.results import iso
 from bridge.core.sleep import reported_at, wake_period
 from bridge.core.timers import Timers
+
+_Told = TypeVar("_Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +172,14 @@ class Reports:
         if device is None:
             return self._unknown(event.device, event.link, now)
         learned = learn(event.settings)
-        device.name = learned.name or device.name
+        device.name = learned.name if learned.tells_name else device.name
         device.firmware = learned.firmware or device.firmware
         device.code = device.code or learned.model or ""
         device.configured_period = learned.wake_period or device.configured_period
         self._take_period(device)
-        device.channel_names = {**device.channel_names, **learned.channels}
-        changes = device.settle(learned.mode, {**device.facts, **learned.facts}, now.wall)
+        device.channel_names = _renewed(device.channel_names, learned.channels, learned.told)
+        facts = _renewed(device.facts, learned.facts, learned.told)
+        changes = device.settle(learned.mode, facts, now.wall)
         effects = self._changed(device, changes, now) + self._presence.describe(device, now)
         return effects + self._presence.judge(device, now)
 
@@ -221,6 +226,14 @@ class Reports:
             return []
         text = "something came of a device that was never granted to us by this connection"
         return [*self._misconduct.record(BadInput(link, "unknown_device", text, device))]
+
+
+def _renewed(
+    known: Mapping[str, _Told], learned: Mapping[str, _Told], told: frozenset[str]
+) -> dict[str, _Told]:
+    """What is known by component, once that which the settings are about was told anew."""
+    kept = {component: each for component, each in known.items() if component not in told}
+    return {**kept, **learned}
 
 
 def _is_hearsay(device: Device, link: LinkId) -> bool:

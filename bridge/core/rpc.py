@@ -67,6 +67,9 @@ def settled(command: Command, target: Target, state: Json) -> Command:
     return replace(command, turn=Turn.OFF if state == "ON" else Turn.ON)
 
 
+_SHORTEST_TRANSITION = 0.5
+"""Less than this (s) is not sent, as Home Assistant's own Shelly integration does not."""
+
 _LONGEST_WHOLE = 2**53
 """Whole numbers beyond this are not exact as a float anyway."""
 
@@ -106,11 +109,15 @@ def _light(namespace: str) -> Callable[[int, LightCommand], Call]:
             rgb=None if command.color is None else list(command.color),
             white=command.white,
             ct=command.color_temp,
-            transition_duration=shortest(command.transition),
+            transition_duration=_transition(command.transition),
             toggle_after=shortest(command.timer),
         )
 
     return build
+
+
+def _transition(seconds: float | None) -> float | int | None:
+    return None if seconds is None else shortest(max(seconds, _SHORTEST_TRANSITION))
 
 
 def _cover(number: int, command: RollerCommand | RollerPosition) -> Call:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.abilities import Way, access, commands, is_limited, way, why_not
+from bridge.core.abilities import Way, access, commands, is_limited, shows_limit, way, why_not
+from bridge.core.commands import Command, LightCommand, Turn
 from bridge.core.device import ChannelState, Device, Path
 from bridge.core.instructions.builders import to_command
 from bridge.core.instructions.wanted import RefusedError
 from bridge.core.links import Link
-from bridge.core.model import Access, DeviceId, Json, LinkId, LinkState, SourceKind
+from bridge.core.model import Access, CommandAnswered, DeviceId, Json, LinkId, LinkState, SourceKind
 from bridge.core.registry import Registry
+from bridge.core.results import Order, Route, Sender
 from tests.core import payloads
 from tests.core.dialogue import DEVICE, HOST, WALL, settings
 from tests.core.instructions.channels import (
@@ -145,6 +147,7 @@ def test_the_reason_is_named() -> None:
         (STRIP, ["state", "timer", "brightness", "color", "white", "transition"]),
         (ROLLER, ["state", "duration", "position", "relative"]),
         (UNCALIBRATED, ["state", "duration"]),
+        (channel({"cover:0": {"state": "open"}}, "roller"), ["state", "duration"]),
         (
             SLATS,
             ["state", "duration", "position", "relative", "slat_position", "slat_relative"],
@@ -250,3 +253,39 @@ def test_a_light_that_the_cloud_refused_to_dim(registry: Registry) -> None:
     # Its own RPC is another matter.
     assert "brightness" in commands(registry, reached(INTEGRATOR, OUTBOUND), light)
     assert not is_limited(light, OUTBOUND)
+
+
+def order(command: Command, source: SourceKind = SourceKind.INTEGRATOR) -> Order:
+    """A command that was sent to a light."""
+    target = DIMMER.channel.target
+    route = Route(DEVICE, ("light", 0), target, HOST, source)
+    return Order(Sender("shelly/x/light/0", 0.0), route, command, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        (None, True),
+        ("Invalid parameters", True),
+        ("unsupported", True),
+        ("device offline", False),
+        ("BUSY", False),
+        ("Device is busy", False),
+        ("TIMEOUT", False),
+        ("request timed out", False),
+        ("DEVICE_TIME_OUT", False),
+        ("the device is sleeping", False),
+    ],
+)
+def test_only_a_refusal_that_will_last_limits_a_light(text: str | None, limits: bool) -> None:
+    refusal = CommandAnswered(HOST, 1, False, text)
+    assert shows_limit(order(LightCommand(brightness=5)), refusal) is limits
+
+
+def test_what_does_not_show_that_a_light_is_limited() -> None:
+    dims = LightCommand(brightness=5)
+    refusal = CommandAnswered(HOST, 1, False, "no")
+    assert not shows_limit(order(dims), CommandAnswered(HOST, 1, True, None))
+    assert not shows_limit(order(dims), CommandAnswered(LinkId("other"), 1, False, "no"))
+    assert not shows_limit(order(LightCommand(Turn.ON)), refusal)
+    assert not shows_limit(order(dims, SourceKind.ACCOUNT), refusal)

@@ -334,6 +334,18 @@ def test_a_coloured_light() -> None:
     assert parameters(command, "rgbw") == ("light", {**words, "effect": 2, "brightness": 50})
 
 
+def test_an_effect_is_one_of_colours() -> None:
+    assert parameters(LightCommand(effect=3, brightness=40, colored=True), "lights")[1] == {
+        "id": 0,
+        "mode": "color",
+        "gain": 40,
+        "effect": 3,
+    }
+    # The end of an effect, and a white light, need no colour.
+    assert "mode" not in parameters(LightCommand(effect=0), "lights")[1]
+    assert parameters(LightCommand(effect=3, color_temp=3000), "lights")[1]["mode"] == "white"
+
+
 def test_a_light_s_brightness_alone() -> None:
     assert parameters(LightCommand(brightness=0), "light") == ("light", {"id": 0, "brightness": 0})
 

@@ -60,7 +60,7 @@ LIT: Values = {
     "state": "ON",
     "brightness": 50,
     "color": {"r": 1, "g": 2, "b": 3, "w": 4},
-    "effect": "2",
+    "effect": "Gradual Change",
     "color_temp": 3000,
 }
 
@@ -96,6 +96,14 @@ def test_a_light_that_shows_it_all(command: Command) -> None:
 def test_a_light_that_shows_something_else(command: Command) -> None:
     assert not shows(command, {}, LIT)
     assert not shows(command, {}, {**LIT, "state": None, "color": None, "effect": None})
+
+
+def test_an_effect_goes_by_the_name_that_the_light_has_for_it() -> None:
+    strip: Values = {"effect": "Flash", "color": {"r": 1, "g": 2, "b": 3}}
+    assert shows(LightCommand(effect=3), {}, strip)
+    assert not shows(LightCommand(effect=3), {}, {**strip, "color_temp": 3000})
+    assert shows(LightCommand(effect=4), {}, {**strip, "color_temp": 3000})
+    assert shows(LightCommand(effect=5), {}, {**strip, "effect": "5"})
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 
-from bridge.core import abilities, documents
+from bridge.core import abilities, documents, jsontext
 from bridge.core.device import Device, Path
-from bridge.core.model import Access, DeviceId, Json, LinkId, SourceKind
+from bridge.core.model import Access, DeviceId, Grant, Json, LinkId, SourceKind
 from bridge.core.registry import Override, Registry
 from tests.core import payloads
 from tests.core.dialogue import DEVICE, HOST, ROOT, WALL, grant, override, settings
 
 
-def made(status: dict[str, Json] | None = None, **changes: Any) -> tuple[Registry, Device]:
+def made(
+    status: dict[str, Json] | None = None, *, granted: Grant | None = None, **changes: Any
+) -> tuple[Registry, Device]:
     registry = Registry(settings(**changes))
-    device, _ = registry.adopt(grant())
+    device, _ = registry.adopt(granted or grant())
     if status is not None:
         device.apply(status, full=True, wall=WALL)
     return registry, device
@@ -35,7 +37,7 @@ def test_the_info_of_a_device() -> None:
     channel = info.pop("channels")[1]
     assert info == {
         "id": DEVICE,
-        "name": "Pump",
+        "name": "SNSW-002P16EU 54dc",
         "model": "SNSW-002P16EU",
         "gen": 2,
         "access": "control",
@@ -183,7 +185,12 @@ def test_what_the_bridge_says_of_itself() -> None:
     [
         ("Mine", "Own", ("Granted",), "Mine"),
         (None, "Own", ("Granted",), "Own"),
-        (None, None, ("Granted", "Second"), "Granted"),
+        (None, None, ("Granted",), "Granted"),
+        (None, None, ("Granted", "", "Granted"), "Granted"),
+        # Those are what its channels are called.
+        (None, None, ("Granted", "Second"), "SNSW-002P16EU 54dc"),
+        (None, "Own", ("Granted", "Second"), "Own"),
+        (None, None, ("",), DEVICE),
         (None, None, (), DEVICE),
     ],
 )
@@ -194,3 +201,38 @@ def test_the_name_of_a_device(
     device, _ = registry.adopt(grant(names=granted))
     device.name = own
     assert registry.name(device) == name
+
+
+def test_of_a_device_without_a_model_its_id_is_left() -> None:
+    registry = Registry(settings())
+    device, _ = registry.adopt(grant(code="", names=("First", "Second")))
+    assert registry.name(device) == DEVICE
+
+
+def test_the_only_name_of_a_consent_is_no_channel_s() -> None:
+    registry, device = made(payloads.two_switches(), granted=grant(names=("Pump",)))
+    assert channels(registry, device)["relay/0"]["name"] is None
+
+
+@pytest.mark.parametrize(
+    ("letter", "alias", "left", "whole"),
+    [
+        ("x", 5, {"name", "commands"}, True),
+        ("\U0001f642", 5, {"commands"}, True),
+        ("\U0001f642", 180, set(), True),
+        ("\U0001f642", 250, set(), False),
+    ],
+)
+def test_an_info_fits_into_a_message(letter: str, alias: int, left: set[str], whole: bool) -> None:
+    registry, device = made(
+        {f"light:{number}": {"output": True, "brightness": 40} for number in range(200)},
+        overrides=override(topic="x" * alias),
+    )
+    device.channel_names = {f"light:{number}": letter * 128 for number in range(200)}
+    info: Any = documents.device_info(registry, device)
+    assert len(jsontext.dump(info).encode()) <= documents.LONGEST
+    first = info["channels"][0]
+    assert first.keys() & {"name", "commands"} == left
+    assert first["topic"] == f"shelly/{'x' * alias}/light/0"
+    assert (len(info["channels"]) == 200) is whole
+    assert len(info["channels"]) > 100

@@ -8,6 +8,7 @@ from bridge.core.model import (
     BadInput,
     BrokerDown,
     BrokerUp,
+    Json,
     Lane,
     Log,
     Publish,
@@ -87,6 +88,32 @@ def test_names_and_firmware_come_from_the_settings() -> None:
     dialogue.says(SettingsReported(HOST, DEVICE, {"switch:1": {"name": "Tap"}}))
     names = {each["component"]: each["name"] for each in dialogue.holds(f"{ROOT}/info")["channels"]}
     assert (names["switch:0"], names["switch:1"]) == ("Circulation", "Tap")
+
+
+def test_names_and_facts_that_are_taken_away_are_gone() -> None:
+    dialogue = online(status={"enum:200": {"value": "eco"}, "switch:0": {"output": True}})
+
+    def told() -> tuple[Json, list[Json], Json]:
+        info = dialogue.holds(f"{ROOT}/info")
+        names = [each["name"] for each in info["channels"]]
+        return info["name"], names, dialogue.holds(f"{ROOT}/enum/200")["value"]
+
+    by_consent = told()
+    assert by_consent[2] == "eco"
+    settings = {
+        "sys": {"device": {"name": "Cellar"}},
+        "switch:0": {"name": "Circulation"},
+        "enum:200": {"name": "Programme", "options": ["full"]},
+    }
+    dialogue.says(SettingsReported(HOST, DEVICE, settings))
+    named = ("Cellar", ["Programme", "Circulation"], None)
+    assert told() == named
+    # What settings do not speak of stays.
+    dialogue.says(SettingsReported(HOST, DEVICE, {"sys": {"device": {"mac": "A8032ABE54DC"}}}))
+    assert told() == named
+    nameless = {"sys": {"device": {"name": None}}, "switch:0": {"name": None}, "enum:200": {}}
+    dialogue.says(SettingsReported(HOST, DEVICE, nameless))
+    assert told() == by_consent
 
 
 def test_the_mode_of_gen1_comes_from_the_settings() -> None:

@@ -166,9 +166,9 @@ CASES = {
         INTEGRATOR,
         payloads.gen1_bulb(),
         "light/0",
-        '{"state":"ON","effect":"3"}',
+        '{"state":"ON","effect":"Breath"}',
         "light",
-        {"id": 0, "turn": "on", "effect": 3},
+        {"id": 0, "turn": "on", "mode": "color", "effect": 3},
         payloads.gen1_bulb(effect=3),
     ),
     "cover open": Case(

@@ -62,8 +62,9 @@ def test_stored_grants_are_served_from_the_start() -> None:
 
 def test_a_new_consent_is_served_and_told() -> None:
     dialogue = Dialogue()
-    reply = dialogue.says(GrantStored(grant()))
-    assert reply.one(Adopt) == Adopt(grant())
+    new = grant(names=("Pump",))
+    reply = dialogue.says(GrantStored(new))
+    assert reply.one(Adopt) == Adopt(new)
     assert reply.happened() == ["consent_granted", "device_added"]
     dialogue.waits(3)
     assert device_ids(dialogue) == [DEVICE]
@@ -77,7 +78,8 @@ def test_a_consent_given_anew_changes_names_and_host() -> None:
     assert reply.one(Adopt) == Adopt(changed)
     assert reply.happened() == ["consent_granted"]
     info = dialogue.holds(f"{ROOT}/info")
-    assert info["name"] == "Tap"
+    relays = [each["name"] for each in info["channels"] if each["kind"] == "relay"]
+    assert relays == ["Tap", "Drain"]
     assert [source["link"] for source in info["sources"]] == [OTHER_HOST]
     assert f"{ROOT}/relay/0" in dialogue.broker
 

@@ -20,7 +20,13 @@ def test_settings_of_gen2() -> None:
         "DeviceInfo": {"ver": "1.4.4", "model": "SNSW-002P16EU", "name": None},
     }
     assert learn(settings) == Learned(
-        "Cellar", None, "1.4.4", "SNSW-002P16EU", {"switch:0": "Pump"}
+        "Cellar",
+        None,
+        "1.4.4",
+        "SNSW-002P16EU",
+        {"switch:0": "Pump"},
+        told=frozenset({"switch:0", "switch:1"}),
+        tells_name=True,
     )
 
 
@@ -34,8 +40,28 @@ def test_settings_of_gen1() -> None:
         "login": {"username": "admin", "password": "hunter2"},
     }
     assert learn(settings) == Learned(
-        "Boiler", "relay", "20230913-113610/v1.14.0", "SHSW-25", {"relays:0": "Left"}
+        "Boiler",
+        "relay",
+        "20230913-113610/v1.14.0",
+        "SHSW-25",
+        {"relays:0": "Left"},
+        told=frozenset({"relays:0", "relays:1"}),
+        tells_name=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "tells"),
+    [
+        ({"name": None}, True),
+        ({"sys": {"device": {"name": None}}}, True),
+        ({"DeviceInfo": {"name": ""}}, True),
+        ({"sys": {"device": {"mac": "A8032ABE54DC"}}}, False),
+        ({"switch:0": {"name": "Pump"}}, False),
+    ],
+)
+def test_whether_the_device_s_own_name_is_told(settings: dict[str, Json], tells: bool) -> None:
+    assert learn(settings).tells_name is tells
 
 
 def test_a_name_of_the_device_info_and_a_firmware_id_will_do() -> None:
@@ -83,28 +109,16 @@ def test_the_range_of_a_number() -> None:
     }
 
 
-def test_the_options_of_a_choice_and_what_they_are_called() -> None:
-    titles = {"a": "First", "b": None, "c": " "}
-    (facts,) = learn(
-        {"enum:200": virtual(options=["a", "b", " c ", "a", 5, ""], ui={"titles": titles})}
-    ).facts.values()
+def test_the_options_of_a_choice() -> None:
+    options = ["a", "b", " c ", "a", 5, ""]
+    (facts,) = learn({"enum:200": virtual(options=options)}).facts.values()
     assert facts["options"] == ["a", "b", " c "]
-    assert facts["titles"] == {"a": "First"}
 
 
-@pytest.mark.parametrize(
-    ("titles", "learned"),
-    [
-        (["Disabled", "Enabled"], ["Disabled", "Enabled"]),
-        (["", ""], None),
-        (["Off"], None),
-        ([None, "On"], None),
-        ("On", None),
-    ],
-)
-def test_what_the_states_of_a_boolean_are_called(titles: Json, learned: Json) -> None:
-    (facts,) = learn({"boolean:200": virtual(ui={"titles": titles})}).facts.values()
-    assert facts.get("titles") == learned
+@pytest.mark.parametrize("titles", [["Disabled", "Enabled"], {"a": "First"}])
+def test_titles_that_nobody_uses_are_not_learned(titles: Json) -> None:
+    (facts,) = learn({"enum:200": virtual(options=["a"], ui={"titles": titles})}).facts.values()
+    assert "titles" not in facts
 
 
 def test_the_length_of_a_text_and_the_access_to_a_button() -> None:
@@ -138,11 +152,26 @@ def test_a_sensor_belongs_to_the_device_with_its_address() -> None:
     }
     learned = learn(settings)
     assert learned.facts == {
-        "bthomesensor:201": {"obj_id": 69, "idx": 1, "device": "Cellar", "model_id": 8},
+        "bthomesensor:201": {
+            **{"obj_id": 69, "idx": 1},
+            **{"owner": 200, "device": "Cellar", "model_id": 8},
+        },
         "bthomesensor:202": {"obj_id": 46, "idx": 0},
     }
     assert "11:22" not in repr(learned)
     assert "5e4c" not in repr(learned)
+
+
+@pytest.mark.parametrize(("object_id", "presses"), [(58, True), (60, True), (1, False)])
+def test_a_ble_device_with_a_button_can_be_pressed(object_id: int, presses: bool) -> None:
+    settings: dict[str, Json] = {
+        "bthomedevice:200": {"addr": "11:22:33:44:55:66"},
+        "bthomedevice:201": {"addr": "11:22:33:44:55:67"},
+        "bthomesensor:200": {"addr": "11:22:33:44:55:66", "obj_id": object_id, "idx": 0},
+    }
+    facts = learn(settings).facts
+    assert facts.get("bthomedevice:200", {}).get("presses", False) is presses
+    assert "bthomedevice:201" not in facts
 
 
 def test_nothing_secret_is_learned() -> None:
@@ -162,19 +191,13 @@ def test_what_is_learned_has_bounds() -> None:
         {
             "enum:200": virtual(
                 options=[endless, *(f"option {number}" for number in range(1_000))],
-                ui={
-                    "unit": endless,
-                    "step": 0,
-                    "titles": {f"option {number}": endless for number in range(1_000)},
-                },
+                ui={"unit": endless, "step": 0},
                 min=1e300,
                 max="5",
             )
         }
     ).facts.values()
     assert len(facts["options"]) == MOST_OPTIONS - 1
-    assert len(facts["titles"]) == MOST_OPTIONS
-    assert {len(title) for title in facts["titles"].values()} == {LONGEST_NAME}
     assert len(facts["unit"]) == LONGEST_NAME
     assert not {"min", "max", "step"} & facts.keys()
 

@@ -55,6 +55,15 @@ TABLE: list[tuple[str, Command, str, dict[str, Any]]] = [
         "Light.Set",
         {"on": True, "brightness": 50, "transition_duration": 1.5, "toggle_after": 5},
     ),
+    *(
+        (
+            "light",
+            LightCommand(Turn.ON, transition=asked),
+            "Light.Set",
+            {"on": True, "transition_duration": sent},
+        )
+        for asked, sent in ((0.0, 0.5), (0.1, 0.5), (0.6, 0.6), (3600.0, 3600))
+    ),
     # One of `on` and `brightness` is required.
     ("rgb", LightCommand(color=(1, 2, 3)), "RGB.Set", {"on": True, "rgb": [1, 2, 3]}),
     (

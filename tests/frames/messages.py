@@ -34,7 +34,7 @@ from tests.frames.captures import Capture, captures
 
 LINK = LinkId(HOST)
 
-SETTLED = 120.0
+SETTLED = 300.0
 """Seconds after which the bridge has said everything about what it was told."""
 
 _HOSTILE = "\"a\" 'b' {{ 1 / 0 }} {% raw %}\r\n\t\\ \U0001f642\u202e+/# " + "x" * 10_000

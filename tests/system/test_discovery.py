@@ -225,6 +225,7 @@ def discovery_leads(peer: Peer, before: int) -> bool:
     return True
 
 
+@pytest.mark.usefixtures("short_stubs")
 def test_entities_change_their_class_with_the_consent_and_back(tmp_path: Path) -> None:
     with (
         MosquittoProcess(NO_DROPS) as broker,
@@ -260,6 +261,12 @@ def test_entities_change_their_class_with_the_consent_and_back(tmp_path: Path) -
         assert twice(peer) == []
 
 
+@pytest.fixture
+def short_stubs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Home Assistant does not start anew here, so that stubs need not wait for it."""
+    monkeypatch.setattr("bridge.core.homeassistant.discovery.STUBS_FOR", 1.0)
+
+
 def has_stub(components: dict[str, Component]) -> bool:
     return any(is_stub(component) for component in components.values())
 
@@ -272,6 +279,7 @@ def was_stubbed(peer: Peer, topic: str, name: str, kind: str) -> bool:
     )
 
 
+@pytest.mark.usefixtures("short_stubs")
 def test_a_cover_that_becomes_two_switches_leaves_nothing_behind(tmp_path: Path) -> None:
     with (
         MosquittoProcess(NO_DROPS) as broker,

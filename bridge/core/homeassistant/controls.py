@@ -21,8 +21,10 @@ from bridge.core.homeassistant.entities import (
 )
 from bridge.core.homeassistant.names import clean
 from bridge.core.instructions.appliances import bounds
-from bridge.core.kinds.convert import number
+from bridge.core.kinds.convert import number, words
 from bridge.core.kinds.input import EVENTS, GEN1_EVENTS
+from bridge.core.kinds.light import effects
+from bridge.core.kinds.virtual import shown_options
 
 _WIDEST = 999_999_999
 """The range of a number whose settings are not known."""
@@ -51,9 +53,27 @@ _COVERED: dict[str, frozenset[str]] = {
 """Kind → the keys that its control shows, so that they need no entity of their own."""
 
 
+_DIFFUSER = {
+    "left_on": "Left",
+    "left_intensity": "Left intensity",
+    "left_boost": "Left boost",
+    "right_on": "Right",
+    "right_intensity": "Right intensity",
+    "right_boost": "Right boost",
+    "away_mode": "Away mode",
+}
+"""What can be done with a scent diffuser, and what it is called; a boost is only begun."""
+
+_BLE_EVENTS = (
+    *("single_push", "double_push", "triple_push"),
+    *("long_push", "long_double_push", "long_triple_push"),
+)
+"""Presses of a BLE device as a gateway tells them (Shelly docs, Gen2 BTHomeDevice)."""
+
+
 def controls(place: Place, state: ChannelState) -> tuple[list[Draft], frozenset[str]]:
     """The entities that act, and the keys that they show."""
-    drafts = list(_events(place, state))
+    drafts = [*_events(place, state), *_diffuser(place, state)]
     builder = _BUILDERS.get(place.kind)
     options = builder(place, state) if builder and place.commands else None
     if options is not None:
@@ -68,7 +88,8 @@ def controls(place: Place, state: ChannelState) -> tuple[list[Draft], frozenset[
         return [itself, *_further(place), *drafts], _covered(place, options)
     # Only a switch has a state; others never know theirs.
     stateless = place.kind == "input" and state.values.get("type") != "switch"
-    return [*_further(place), *drafts], frozenset({"state"}) if stateless else frozenset()
+    shown = {"state"} if stateless else _DIFFUSER.keys() & place.commands
+    return [*_further(place), *drafts], frozenset(shown)
 
 
 def _covered(place: Place, options: Options) -> frozenset[str]:
@@ -104,9 +125,7 @@ def _light(place: Place, state: ChannelState) -> Options:
         lowest, highest = _kelvin(state, colored=len(modes) > 1)
         options |= {"clr_temp_k": True, "min_k": lowest, "max_k": highest}
     if "effect" in place.commands:
-        # Bulbs have six, LED controllers three (Shelly docs, Gen1 Bulb and RGBW2); 0 is none.
-        most = 6 if "color_temp" in state.values else 3
-        options |= {"effect": True, "fx_list": [str(effect) for effect in range(most + 1)]}
+        options |= {"effect": True, "fx_list": list(effects(state.values))}
     return options
 
 
@@ -245,16 +264,14 @@ def _text(place: Place, state: ChannelState) -> Options:
 
 
 def _select(place: Place, state: ChannelState) -> Options | None:
-    told = state.channel.facts.get("options")
-    words = [word for word in told if isinstance(word, str)] if isinstance(told, list) else []
-    options = [word for word in dict.fromkeys(words) if word.strip()]
+    options = shown_options(words(state.channel.facts.get("options")))
     if not options:
         return None
     return {
         "stat_t": place.topic,
         "val_tpl": rendered("value"),
         "cmd_t": f"{place.topic}/set/value",
-        "ops": options,
+        "ops": list(options),
     }
 
 
@@ -280,13 +297,15 @@ def _events(place: Place, state: ChannelState) -> Iterator[Draft]:
     """Presses; a Gen1 input has a state besides, and tells presses in other words."""
     values = state.values
     gen1 = "event_count" in values
+    ble = place.kind == "bthomedevice" and state.channel.facts.get("presses") is True
     if place.kind == "input" and (gen1 or values.get("type") == "button"):
         key = None
-    elif place.kind == "button":
+    elif place.kind == "button" or ble:
         key = "press"
     else:
         return
     types = list(GEN1_EVENTS.values()) if gen1 else [*EVENTS.values(), "btn_down", "btn_up"]
+    types = list(_BLE_EVENTS) if ble else types
     options: Options = {"dev_cla": "button", "stat_t": f"{place.topic}/event", "evt_typ": types}
     yield Draft(
         component_id(place.kind, place.number, "event", key),
@@ -295,6 +314,28 @@ def _events(place: Place, state: ChannelState) -> Iterator[Draft]:
         options,
         is_channel=True,
     )
+
+
+def _diffuser(place: Place, state: ChannelState) -> Iterator[Draft]:
+    """The two slots of a scent diffuser, and whether nobody is there."""
+    for key, label in _DIFFUSER.items() if place.kind == "cury" else ():
+        if key not in place.commands or key not in state.values:
+            continue
+        options: Options = {"cmd_t": f"{place.topic}/set/{key}"}
+        platform, own = "switch", key
+        if key.endswith("_boost"):
+            platform = "button"
+            options["pl_prs"] = "ON"
+        elif key.endswith("_intensity"):
+            platform, own = "number", f"set_{key}"
+            options |= {"stat_t": place.topic, "val_tpl": rendered(key)}
+            options |= {"min": 0, "max": 100, "step": 1, "unit_of_meas": "%"}
+        else:
+            state_of = f"{{true: 'ON', false: 'OFF'}}.get({value_of(key)})"
+            template = render(f"{{{{ {state_of} }}}}", exact=True)
+            options |= {"stat_t": place.topic, "val_tpl": template}
+        draft_id = component_id(place.kind, place.number, platform, own)
+        yield Draft(draft_id, platform, place, options, label=label)
 
 
 def _further(place: Place) -> Iterator[Draft]:

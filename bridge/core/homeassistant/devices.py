@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.core import abilities, documents, jsontext
-from bridge.core.device import ChannelKey, ChannelState, Device
+from bridge.core.device import ChannelKey, Device
 from bridge.core.homeassistant.controls import controls
 from bridge.core.homeassistant.entities import Draft, Options, Place, rendered
 from bridge.core.homeassistant.names import clean, give_names
 from bridge.core.homeassistant.readings import readings
 from bridge.core.kinds.all import BY_NAME
-from bridge.core.kinds.convert import text
+from bridge.core.kinds.catalog import Channel
+from bridge.core.kinds.convert import number, text
+from bridge.core.model import Access
 from bridge.core.publications import THE_BRIDGE
 from bridge.core.registry import Registry
 
@@ -21,14 +23,23 @@ ORIGIN = "shelly-mqtt-bridge"
 BRIDGE = THE_BRIDGE
 """Home Assistant's id of the bridge itself; every device is reached by it."""
 
-LARGEST = 50_000
-"""Characters of a message's components; a device that invents more does not get them all."""
+LARGEST = 45_000
+"""Bytes of a message's components; a device that invents more does not get them all.
+
+The rest of what a message holds is for the stubs of components that go.
+"""
 
 _MAINS = frozenset({"relay", "light", "roller", "thermostat", "cb"})
 """Kinds that a device is there for; one that has a single channel of them bears its name."""
 
 _PARTS = _MAINS | {"meter"}
 """Kinds whose channels can be Home Assistant devices of their own."""
+
+_VALVE = "blutrv"
+"""The component of a valve on a radiator, which is a BLE device besides."""
+
+_HEARD = frozenset({"bthomedevice", "bthomesensor"})
+"""Kinds of what a gateway hears of BLE devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +61,21 @@ def messages(registry: Registry, device: Device) -> list[Message]:
     places = _places(registry, device)
     own: list[Draft] = []
     parts: dict[str, tuple[Place, list[Draft]]] = {}
+    doubled = {
+        ("bthomedevice", _owner(state.channel))
+        for state in device.channels.values()
+        if state.channel.target.component == _VALVE
+    }
     several = sum(place.kind in _PARTS for place in places.values()) > 1
     for key, place in places.items():
         state = device.channels[key]
+        is_part = settings.device_per_channel and several and place.kind in _PARTS
+        place = replace(place, is_main=True) if is_part else place
         acting, shown = controls(place, state)
         drafts = [*acting, *readings(place, state, shown)]
-        if settings.device_per_channel and several and place.kind in _PARTS:
+        if key in doubled:
+            _disable(drafts)
+        if is_part:
             parts[f"{place.kind}_{place.number}"] = (place, drafts)
         else:
             own += drafts
@@ -83,7 +103,7 @@ def _message(
     drafts: list[Draft],
 ) -> Message:
     if registry.settings.hide_diagnostics:
-        drafts = [draft for draft in drafts if not draft.is_diagnostic]
+        drafts = [draft for draft in drafts if not draft.is_diagnostic or _is_battery(draft)]
     give_names(drafts, name)
     topics = registry.settings.topics
     frame: Options = {
@@ -107,17 +127,22 @@ def _message(
     return Message(part, frame, _fitting(components))
 
 
+def _is_battery(draft: Draft) -> bool:
+    """Whether it tells when somebody has to bring a new battery."""
+    return draft.options.get("dev_cla") == "battery" and "en" not in draft.options
+
+
 def _fitting(components: dict[str, Options]) -> dict[str, Options]:
     """As many components as one message holds, those that matter most first."""
-    if len(components) < 64 and len(jsontext.dump(components)) <= LARGEST:
+    if jsontext.size(components) <= LARGEST:
         return components
     left, kept = LARGEST, set()
     by_weight = sorted(components.items(), key=lambda item: _lightness(item[1]))
     for component, options in by_weight:
-        left -= len(jsontext.dump({component: options}))
-        if left < 0:
-            break
-        kept.add(component)
+        size = jsontext.size({component: options})
+        if size <= left:
+            left -= size
+            kept.add(component)
     return {component: options for component, options in components.items() if component in kept}
 
 
@@ -166,28 +191,51 @@ def _hardware(registry: Registry, device: Device) -> Options:
 def _places(registry: Registry, device: Device) -> dict[ChannelKey, Place]:
     names = documents.channel_names(device)
     mains = [key for key in device.channels if key[0] in _MAINS]
-    return {
-        key: _place(registry, device, state, clean(names.get(key)), is_main=mains == [key])
-        for key, state in sorted(device.channels.items())
-    }
+    withdrawn = abilities.access(device) is Access.NONE
+    root = registry.root(device.id)
+    places = {}
+    for key, state in sorted(device.channels.items()):
+        # Access is perhaps withdrawn only for a while; until then the entities are unavailable.
+        commands = abilities.commands(registry, device, state, withdrawn=withdrawn)
+        place = _place(state.channel, clean(names.get(key)))
+        places[key] = replace(
+            place,
+            topic=registry.settings.topics.channel(root, *key),
+            commands=frozenset(commands),
+            is_main=mains == [key] and not place.is_apart,
+        )
+    return places
 
 
-def _place(
-    registry: Registry, device: Device, state: ChannelState, name: str | None, *, is_main: bool
-) -> Place:
-    channel = state.channel
-    name = name or clean(text(channel.facts.get("device")))
+def _place(channel: Channel, name: str | None) -> Place:
+    """What is said of a channel by itself, and by what it was called."""
+    facts = channel.facts
+    name = name or clean(text(facts.get("device")))
+    owner = _owner(channel)
+    heard = channel.kind == "bthomesensor" and owner
+    called = ("bthomedevice", owner) if heard else (channel.kind, channel.number)
+    is_valve = channel.target.component == _VALVE
     return Place(
         kind=channel.kind,
         number=channel.number,
-        topic=registry.settings.topics.channel(
-            registry.root(device.id), channel.kind, channel.number
-        ),
-        title=name or _usual_title(channel.kind, channel.number),
-        commands=frozenset(abilities.commands(registry, device, state)),
+        topic="",
+        title=name or _usual_title(*called),
         is_named=name is not None,
-        is_main=is_main,
+        is_apart=channel.kind in _HEARD or (is_valve and name is not None),
+        index=round(number(facts.get("idx")) or 0),
     )
+
+
+def _owner(channel: Channel) -> int:
+    """The BLE device that a channel is of; 0, which none is called, for all others."""
+    return round(number(channel.facts.get("owner")) or 0)
+
+
+def _disable(drafts: list[Draft]) -> None:
+    """What a valve's own channel tells as well need not be there twice."""
+    for draft in drafts:
+        if draft.platform == "sensor":
+            draft.options["en"] = False
 
 
 def _usual_title(kind: str, number: int) -> str:

@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bridge.core import abilities, jsontext
+from bridge.core import documents, jsontext
 from bridge.core.device import Device
 from bridge.core.homeassistant import devices, hub
 from bridge.core.homeassistant.devices import Message
 from bridge.core.model import (
-    Access,
     Delivered,
     DeviceId,
     Effect,
@@ -32,8 +31,11 @@ from bridge.core.timers import Timers
 SOON = 1.0
 """Seconds in which what changes at once is gathered into one message."""
 
-STUBS_FOR = 3.0
-"""Seconds for which the broker keeps a stub before it is left out."""
+STUBS_FOR = 60.0
+"""Seconds for which the broker keeps a stub before it is left out.
+
+Home Assistant may be starting anew just then.
+"""
 
 SETTINGS_WAIT = 3.0
 """Seconds for which a device's first message waits for its settings, which hold the names."""
@@ -185,10 +187,6 @@ class Discovery:
             patience = LINKS_WAIT if self._gone(owner, messages) else 0.0
             return owner not in self._told and self._is_early(owner, patience, now)
         device = self._registry.devices[owner]
-        known = self._published.get(owner)
-        if known and abilities.access(device) is Access.NONE:
-            # It is not available then, and perhaps only for a while.
-            return True
         if owner in self._told:
             return False
         removes = bool(self._gone(owner, messages))
@@ -217,18 +215,19 @@ class Discovery:
     # Telling it
 
     def _publish(self, owner: DeviceId, messages: list[Message], lane: Lane) -> list[Effect]:
-        """Publish what is new, and stubs of what is gone.
+        """Publish what is new, and stubs of what is gone: as many as the message has room for.
 
-        A component that goes from one message to another is in the old one as a stub first.
+        The others follow when these have done their work. A component that goes from one message
+        to another is in the old one as a stub first.
         """
         self._told.add(owner)
         self._since.pop(owner, None)
         before = {part: dict(told) for part, told in self._published.get(owner, ())}
         holder = {component: part for part, told in before.items() for component in told}
-        stubs = self._gone(owner, messages)
-        removal = self._removal(owner, stubs)
-        effects: list[Effect] = []
+        gone = self._gone(owner, messages)
+        stubs = {each for each in gone if each[0] not in {message.part for message in messages}}
         record: dict[str, dict[str, str]] = {}
+        texts: dict[str, tuple[str, bool]] = {}
         for message in messages:
             ready = {
                 component: options
@@ -238,18 +237,24 @@ class Discovery:
             left = {
                 component: platform
                 for component, platform in before.get(message.part, {}).items()
-                if (message.part, component) in stubs
+                if (message.part, component) in gone
             }
             if not ready and not left:
                 continue
-            shown = ready | {component: {"p": platform} for component, platform in left.items()}
-            record[message.part] = {key: options["p"] for key, options in shown.items()}
-            text = jsontext.dump({**message.frame, "cmps": shown})
-            effects += self._tell(owner, message.part, text, lane, removal if left else None)
+            record[message.part] = left | {key: options["p"] for key, options in ready.items()}
+            body = {**message.frame, "cmps": ready}
+            fitting = _stubs(left, documents.LONGEST - jsontext.size(body))
+            text = jsontext.dump({**body, "cmps": ready | fitting})
+            texts[message.part] = text, bool(fitting)
+            stubs |= {(message.part, component) for component in fitting}
         for part, told in before.items():
             if part not in {message.part for message in messages}:
                 record[part] = told
-                effects += self._tell(owner, part, "", lane, removal)
+                texts[part] = "", True
+        removal = self._removal(owner, frozenset(stubs))
+        effects: list[Effect] = []
+        for part, (text, removes) in texts.items():
+            effects += self._tell(owner, part, text, lane, removal if removes else None)
         return [*effects, *self._recorded(owner, record)]
 
     def _removal(self, owner: DeviceId, stubs: frozenset[tuple[str, str]]) -> _Removal | None:
@@ -322,3 +327,15 @@ class Discovery:
         if len(self._shared) > _MOST_SHARED:
             self._shared.clear()
         return self._shared.setdefault(published, published)
+
+
+def _stubs(left: Mapping[str, str], room: int) -> dict[str, dict[str, str]]:
+    """The first of the components that are left over, as stubs of at most so many bytes."""
+    found: dict[str, dict[str, str]] = {}
+    for component, platform in sorted(left.items()):
+        stub = {component: {"p": platform}}
+        room -= jsontext.size(stub) - 1  # a comma instead of its braces
+        if room < 0:
+            break
+        found |= stub
+    return found

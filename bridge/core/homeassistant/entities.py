@@ -30,7 +30,18 @@ CONTROLS = {
 }
 """Kind → the platform of the entity that is the channel itself."""
 
-_ACTS = {("button", "press"): "event", ("smoke", "mute"): "button"}
+_ACTS = {
+    ("button", "press"): "event",
+    ("bthomedevice", "press"): "event",
+    ("smoke", "mute"): "button",
+    ("cury", "left_on"): "switch",
+    ("cury", "right_on"): "switch",
+    ("cury", "away_mode"): "switch",
+    ("cury", "set_left_intensity"): "number",
+    ("cury", "set_right_intensity"): "number",
+    ("cury", "left_boost"): "button",
+    ("cury", "right_boost"): "button",
+}
 """Kind and key → the platform of an entity that does not show the key's value."""
 
 _END = "_binary_sensor"
@@ -101,6 +112,10 @@ class Place:
     """Its title was given by people."""
     is_main: bool = False
     """The device is all about it."""
+    is_apart: bool = False
+    """It belongs to a BLE device that this one only hears."""
+    index: int = 0
+    """Which of several alike of a BLE device it is."""
 
 
 @dataclass(slots=True)

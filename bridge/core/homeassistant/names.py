@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import count
 
 from bridge.core.homeassistant.entities import Draft, Place
 
@@ -20,6 +21,9 @@ _UNFIT = re.compile(
     # Controls, line separators, half characters, and what turns the direction of writing.
     "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+"
 )
+
+_LATE = {"bthomedevice": 1, "bthomesensor": 2}
+"""Kinds that are named after all others."""
 
 _SAID_OTHERWISE = {"pm1": "PM1", "pm10": "PM10", "pm25": "PM2.5", "ph": "pH"}
 """Device classes that Home Assistant does not show as they are written."""
@@ -46,22 +50,34 @@ def give_names(drafts: Sequence[Draft], device: str) -> None:
     The entity that a device is all about has no name of its own, what a class names has none
     either, and no two of a platform have the same.
     """
-    labels = [_label(draft) for draft in drafts]
-    often = Counter(labels)
+    labels = {draft.id: _label(draft) for draft in drafts}
+    often = Counter(labels.values())
     called = device.casefold()
     taken: set[tuple[str, str | None]] = set()
-    for draft, label in zip(drafts, labels, strict=True):
+    for draft in sorted(drafts, key=_turn):
+        label = labels[draft.id]
         name = _name(draft, label, called, is_only=often[label] == 1)
         by_class = name is not None and name == label and draft.label is None
-        shown, count = name, 1
+        shown, ends = name, _ends(draft.place)
         folded = None if shown is None else shown.casefold()
         while (draft.platform, folded) in taken or (folded == called and not by_class):
-            count += 1
-            shown = f"{name or draft.place.title or device} {count}"
+            shown = f"{name or draft.place.title or device} {next(ends)}"
             folded, by_class = shown.casefold(), False
         taken.add((draft.platform, folded))
         if not by_class:
             draft.options["name"] = shown
+
+
+def _turn(draft: Draft) -> tuple[int, int]:
+    """Who takes a name first: what is heard of BLE devices comes and goes, and gives way."""
+    return _LATE.get(draft.place.kind, 0), draft.place.index
+
+
+def _ends(place: Place) -> Iterator[int]:
+    """What tells names apart; of a BLE device it does not depend on what else there is."""
+    if place.is_apart:
+        yield from (*([place.index + 1] if place.index else []), place.number)
+    yield from count(2)
 
 
 def _label(draft: Draft) -> str:
@@ -76,9 +92,9 @@ def _name(draft: Draft, label: str, called: str, *, is_only: bool) -> str | None
     place = draft.place
     if draft.is_channel:
         return None if place.is_main or place.title.casefold() == called else place.title
-    if is_only or place.is_main or place.title.casefold() == called:
+    if place.is_main or place.title.casefold() == called:
         return label
-    return _full(place, label)
+    return label if is_only and not (place.is_named or place.is_apart) else _full(place, label)
 
 
 def _full(place: Place, label: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from bridge.core.commands import (
     Command,
     Go,
@@ -15,10 +17,15 @@ from bridge.core.device import ChannelState
 from bridge.core.instructions.wanted import TURNS, RefusedError, Wanted, missing
 from bridge.core.kinds.convert import number
 from bridge.core.kinds.fields import Values
+from bridge.core.kinds.light import effects
 
 _GOES = {"open": Go.OPEN, "close": Go.CLOSE, "stop": Go.STOP}
 
 _LONGEST_TIMER = 86_400
+
+_LONGEST_TRANSITION = 3_600.0
+_LONGEST_GEN1_TRANSITION = 5.0
+"""What lights take (s); a longer transition is as long as it can be (Shelly docs, Gen1 lights)."""
 
 
 def relay(wanted: Wanted, _: ChannelState) -> Command:
@@ -38,16 +45,21 @@ def light(wanted: Wanted, state: ChannelState) -> Command:
     color_temp = wanted.whole("color_temp", *_kelvins(state))
     color, white = _color(wanted)
     values = state.values
+    effect = _effect(wanted, values)
     command = LightCommand(
         turn=turn,
         brightness=brightness,
         color_temp=color_temp,
         color=color,
         white=white,
-        effect=wanted.whole("effect", 0, 6),
-        transition=wanted.number("transition", 0, 5),
+        effect=effect,
+        transition=_transition(wanted, state),
         timer=wanted.number("timer", 0.1, _LONGEST_TIMER),
-        colored=_is_colored(values, color=color is not None, temp=color_temp is not None),
+        colored=_is_colored(
+            values,
+            color=color is not None or (bool(effect) and color_temp is None),
+            temp=color_temp is not None,
+        ),
     )
     wanted.end()
     has = light_keys(state)
@@ -61,7 +73,7 @@ def light(wanted: Wanted, state: ChannelState) -> Command:
     )
     for key, value in asked:
         if value is not None and key not in has:
-            raise RefusedError("unsupported", f"{key}: this light does not have it")
+            raise _not_there(key)
     if not changed_keys(command):
         raise missing("state")
     return command
@@ -70,16 +82,39 @@ def light(wanted: Wanted, state: ChannelState) -> Command:
 def light_keys(state: ChannelState) -> list[str]:
     """What can be changed of a light besides on and off: what it reports."""
     values = state.values
-    gen1 = state.channel.target.component == "lights"
+    gen1 = _is_gen1(state)
     has = (
         ("brightness", "brightness" in values),
         ("color", "color" in values),
         ("white", "w" in color_parts(values)),
         ("color_temp", "color_temp" in values),
-        ("effect", "effect" in values),
+        ("effect", gen1 and "effect" in values),
         ("transition", ("transition" if gen1 else "brightness") in values),
     )
     return [key for key, there in has if there]
+
+
+def _not_there(key: str) -> RefusedError:
+    return RefusedError("unsupported", f"{key}: this light does not have it")
+
+
+def _is_gen1(state: ChannelState) -> bool:
+    return state.channel.target.component == "lights"
+
+
+def _effect(wanted: Wanted, values: Values) -> int | None:
+    """Shelly's number of an effect, which may be told by its name."""
+    names = effects(values)
+    if "effect" in wanted and not names:
+        raise _not_there("effect")
+    return wanted.place("effect", names)
+
+
+def _transition(wanted: Wanted, state: ChannelState) -> float | None:
+    """As long as the light can take for it, at most."""
+    longest = _LONGEST_GEN1_TRANSITION if _is_gen1(state) else _LONGEST_TRANSITION
+    seconds = wanted.number("transition", 0, math.inf)
+    return None if seconds is None else min(seconds, longest)
 
 
 def _kelvins(state: ChannelState) -> tuple[float, float]:
@@ -137,8 +172,8 @@ def roller(wanted: Wanted, state: ChannelState) -> Command:
 
 
 def roller_keys(state: ChannelState) -> list[str]:
-    """What a roller can be driven by: nothing while it knows no position."""
-    if state.values.get("calibrated") is False:
+    """What a roller can be driven by: nothing unless it is known to know its position."""
+    if state.values.get("calibrated") is not True:
         return []
     slats = ["slat_position", "slat_relative"] if "slat_position" in state.values else []
     return ["position", "relative", *slats]

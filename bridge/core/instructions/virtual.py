@@ -87,7 +87,9 @@ def enum(wanted: Wanted, state: ChannelState) -> Command:
         raise missing("value")
     options = words(state.channel.facts.get("options"))
     if value not in options:
-        value = value.strip()
+        # Home Assistant shows options without the blanks at their ends.
+        plain = value.strip()
+        value = next((option for option in options if option.strip() == plain), plain)
     if not value or (options and value not in options):
         known = ", ".join(options)[:200] or "a text"
         raise RefusedError("invalid", f"value: must be one of {known}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
@@ -88,6 +88,18 @@ class Wanted:
         self._read(key, _WHOLE)
         found = self.number(key, lowest, highest)
         return None if found is None else round(found)
+
+    def place(self, key: str, words: Sequence[str]) -> int | None:
+        """The place of one of some words, in any case; or the place itself, from 0."""
+        value = self._left.get(key)
+        places = {word.lower(): place for place, word in enumerate(words)}
+        if isinstance(value, str) and value.strip().lower() in places:
+            self._left[key] = places[value.strip().lower()]
+        try:
+            return self.whole(key, 0, len(words) - 1)
+        except RefusedError:
+            known = ", ".join(words)
+            raise RefusedError("invalid", f"{key}: must be one of {known}, or its number") from None
 
     def _read(self, key: str, form: re.Pattern[str]) -> None:
         value = self._left.get(key)

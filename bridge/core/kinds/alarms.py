@@ -65,6 +65,8 @@ FLOOD = Kind(
                 )
             ),
             flat=("flood", "rain_sensor"),
+            # A smoke alarm tells of the rain mode too, though it knows no water.
+            needs="flood",
         ),
         Origin(
             "Gen2",

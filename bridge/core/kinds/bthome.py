@@ -6,7 +6,7 @@ What a sensor's value is, is said by the object id in its settings (BTHome, form
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from bridge.core.ids import device_from_cloud
@@ -33,7 +33,6 @@ from bridge.core.kinds.entity import (
     TEMPERATURE,
     VOLTAGE,
     Entity,
-    counted,
     flag,
     measured,
 )
@@ -41,7 +40,7 @@ from bridge.core.kinds.fields import Field, Table
 from bridge.core.kinds.kind import Facts, Form, Kind, Origin
 from bridge.core.kinds.thermostat import PACKETS
 from bridge.core.kinds.virtual import MOST_TABLES
-from bridge.core.kinds.weather import WIND_DIRECTION
+from bridge.core.kinds.weather import WIND_DIRECTION, WIND_GUST
 from bridge.core.model import Json
 from bridge.errors import FrameError
 
@@ -65,6 +64,10 @@ def _measures(unit: str, device_class: str | None, name: str | None = None) -> M
     return Meaning(number, unit, measured(device_class, name))
 
 
+def _sum(device_class: str) -> Entity:
+    return Entity(device_class=device_class, state_class="total")
+
+
 _COUNT = Meaning(positive, "", Entity(state_class="total", name="Count"))
 _TEMPERATURE = Meaning(celsius, "°C", TEMPERATURE)
 _HUMIDITY = Meaning(percent, "%", measured("humidity"))
@@ -75,8 +78,10 @@ _VOLTAGE = Meaning(number, "V", VOLTAGE)
 _CURRENT = Meaning(number, "A", CURRENT)
 _SPEED = _measures("m/s", "speed")
 _ACCELERATION = _measures("m/s²", None, "Acceleration")
-_GAS = Meaning(positive, "m³", counted("gas"))
-_VOLUME = Meaning(positive, "L", counted("volume"))
+
+# One may tell what it has counted since ever, another what came out this time.
+_GAS = Meaning(positive, "m³", _sum("gas"))
+_VOLUME = Meaning(positive, "L", _sum("volume"))
 _FIRMWARE = Meaning(unchanged, "", Entity(name="Firmware", diagnostic=True, enabled=False))
 _DUST = "\u03bcg/m³"
 """Home Assistant writes micro as the Greek letter, U+03BC."""
@@ -141,14 +146,14 @@ OBJECTS: dict[int, Meaning] = {
     69: _TEMPERATURE,
     70: _measures("", None, "UV index"),
     71: _VOLUME,
-    72: Meaning(positive, "mL", counted("volume")),
+    72: Meaning(positive, "mL", _sum("volume")),
     73: _measures("m³/h", "volume_flow_rate"),
     74: _VOLTAGE,
     75: _GAS,
     76: _GAS,
     77: _ENERGY,
     78: _VOLUME,
-    79: Meaning(positive, "L", counted("water")),
+    79: Meaning(positive, "L", _sum("water")),
     80: Meaning(moment, "", Entity(device_class="timestamp")),
     81: _ACCELERATION,
     82: _measures("°/s", None, "Gyroscope"),
@@ -195,20 +200,24 @@ OF_MODELS: dict[tuple[int, int, int], Meaning] = {
     ),
     (_WEATHER_STATION, 32, 0): _is("moisture", "Rain"),
     (_WEATHER_STATION, 68, 0): _measures("m/s", "wind_speed"),
-    (_WEATHER_STATION, 68, 1): _measures("m/s", "wind_speed", "Gust speed"),
+    (_WEATHER_STATION, 68, 1): Meaning(number, "m/s", WIND_GUST),
 }
 """By model, `obj_id` and `idx`, where a model means something else (Shelly's fleet manager)."""
 
 _UNKNOWN = Meaning(unchanged, "", None)
 
-_LAST_UPDATED = Field("last_updated", ("last_updated_ts",), moment, "", LAST_UPDATED)
+_BATTERY = 1
+_ANOTHER_BATTERY = replace(BATTERY, enabled=False)
+"""That of a device which tells it itself."""
 
 
 @lru_cache(MOST_TABLES)
-def _sensor(object_id: int, index: int, model: int) -> Table:
+def _sensor(object_id: int, index: int, model: int, *, owned: bool = False) -> Table:
+    """How a value is read; `owned` by a device, which tells the battery and the time as well."""
     known = OF_MODELS.get((model, object_id, index)) or OBJECTS.get(object_id, _UNKNOWN)
-    value = Field("value", ("value",), known.convert, known.unit, known.entity)
-    return Table(fields=(value, _LAST_UPDATED))
+    entity = _ANOTHER_BATTERY if owned and object_id == _BATTERY else known.entity
+    value = Field("value", ("value",), known.convert, known.unit, entity)
+    return Table(fields=(value, Field("last_updated", ("last_updated_ts",), moment)))
 
 
 def _whole(value: Json) -> int:
@@ -218,7 +227,10 @@ def _whole(value: Json) -> int:
 
 def _sensor_by(facts: Facts) -> Table:
     return _sensor(
-        _whole(facts.get("obj_id")), _whole(facts.get("idx")), _whole(facts.get("model_id"))
+        _whole(facts.get("obj_id")),
+        _whole(facts.get("idx")),
+        _whole(facts.get("model_id")),
+        owned=facts.get("owner") is not None,
     )
 
 
@@ -242,7 +254,7 @@ BTHOME_DEVICE = Kind(
                 fields=(
                     Field("battery", ("battery",), percent, "%", BATTERY),
                     Field("rssi", ("rssi",), signal, "dBm", SIGNAL),
-                    _LAST_UPDATED,
+                    Field("last_updated", ("last_updated_ts",), moment, "", LAST_UPDATED),
                     Field("errors", ("errors",), words, "", PROBLEM),
                 ),
                 dropped={"packet_id": PACKETS},

@@ -140,6 +140,8 @@ def _is_empty(value: Json) -> bool:
 
 
 def _is_there(origin: Origin, status: Status) -> bool:
+    if origin.needs:
+        return origin.needs in status
     if origin.having is None:
         return any(key in status and not _is_empty(status[key]) for key in origin.flat)
     key, wanted = origin.having
@@ -229,14 +231,15 @@ def _made(kind: Kind, origin: Origin, number: int) -> Channel:
             keys = origin.flat
         case _:
             keys = (key, *(each.key for each in origin.companions))
+    table = origin.others.get(number, origin.table)
     return Channel(
         kind.name,
         number + origin.offset,
         component,
         Target(origin.instead_of or key, number),
         keys,
-        reader(origin, origin.table, number),
-        origin.fields,
+        reader(origin, table, number),
+        origin.fields_by(table),
         decisive=origin.decisive,
     )
 

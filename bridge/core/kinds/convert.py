@@ -17,6 +17,7 @@ LARGEST = 1e15
 _COLDEST, _HOTTEST = -100, 900
 """Temperatures (°C) beyond these are error values, as are 999 and −127 (1-Wire without answer)."""
 _NO_PROBE = -127
+_FAILED = 999
 _LATEST = 253_402_300_799
 """The last second (unix) of the year 9999."""
 
@@ -71,13 +72,16 @@ def celsius(value: Json) -> float | int | None:
 def gen1_celsius(value: Json) -> float | int | None:
     """°C from Gen1's `{value, units, tC, is_valid}`, in any of its three shapes.
 
-    `value` is in the unit that the user chose, so that `tC` is better where there is one.
+    `value` is in the unit that the user chose, so that `tC` is better where there is one; the
+    error values are the same in both units.
     """
     if not isinstance(value, Mapping) or boolean(value.get("is_valid")) is False:
         return None
+    degrees = number(value.get("value"))
+    if degrees in (_FAILED, _NO_PROBE):
+        return None
     if "tC" in value:
         return celsius(value["tC"])
-    degrees = number(value.get("value"))
     if degrees is not None and value.get("units") == "F":
         degrees = round((degrees - 32) / 1.8, 1)
     return celsius(degrees)

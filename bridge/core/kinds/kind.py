@@ -56,6 +56,8 @@ class Origin:
     flat: tuple[str, ...] = ()
     having: tuple[str, str] | None = None
     """A FLAT origin is there only if this member is an object that has that member."""
+    needs: str = ""
+    """A FLAT origin is there only if the status has this member."""
     after: str = ""
     """The channel is numbered after the members of this array."""
     offset: int = 0
@@ -70,6 +72,8 @@ class Origin:
     """Where it is found, where the key does not say it."""
     instead_of: str = ""
     """It counts only where there is no such component, whose place it takes."""
+    others: Mapping[int, Table] = field(default_factory=dict)
+    """The tables of components whose number makes them mean something else."""
     tailored: Callable[[Facts], Table] | None = None
     """The table where the settings decide about fields and units."""
 
@@ -92,7 +96,11 @@ class Origin:
     @property
     def fields(self) -> tuple[Field, ...]:
         """All keys, those of the companions too."""
-        return described(self.table, *(each.table for each in self.companions))
+        return self.fields_by(self.table)
+
+    def fields_by(self, table: Table) -> tuple[Field, ...]:
+        """The same where this table reads the component."""
+        return described(table, *(each.table for each in self.companions))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,8 @@ The keys are those of Home Assistant's JSON light, so that it needs no template.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from bridge.core.kinds.convert import number, on_off, percent, positive
 from bridge.core.kinds.entity import POWER, detail, measured, told
 from bridge.core.kinds.entity import on_off as shown_on_off
@@ -94,9 +96,34 @@ def _gen1_color_mode(light: Json) -> str:
     return "onoff" if _gen1_brightness(light) is ABSENT else "brightness"
 
 
-def _gen1_effect(value: Json) -> str | None:
-    effect = number(value)
-    return None if effect is None else str(effect)
+_BULB = (
+    *("Off", "Meteor Shower", "Gradual Change", "Breath", "Flash", "On/Off Gradual"),
+    "Red/Green Change",
+)
+_STRIP = ("Off", "Meteor Shower", "Gradual Change", "Flash")
+
+
+def effects(values: Mapping[str, Json]) -> tuple[str, ...]:
+    """The effects of a light that reports these values, in the order of Shelly's numbers.
+
+    Bulbs, which have a colour temperature, know more than LED controllers (Shelly docs, Gen1
+    Bulb, RGBW2).
+    """
+    if "effect" not in values:
+        return ()
+    return _BULB if "color_temp" in values else _STRIP
+
+
+def effect_name(effect: float, names: Sequence[str]) -> str:
+    """What Shelly calls the effect with a number; a number that is not known is told as such."""
+    return names[int(effect)] if effect in range(len(names)) else str(effect)
+
+
+def _gen1_effect(light: Json) -> object:
+    if "effect" not in light:
+        return ABSENT
+    effect = number(light["effect"])
+    return None if effect is None else effect_name(effect, _BULB if "temp" in light else _STRIP)
 
 
 GEN1_LIGHT = Table(
@@ -107,7 +134,7 @@ GEN1_LIGHT = Table(
         # On bulbs without colours `white` is only another form of `temp`.
         Field("color", (), _gen1_color, members=("red", "green", "blue", "white")),
         Field("color_mode", (), _gen1_color_mode, entity=_COLOR_MODE, members=("mode",)),
-        Field("effect", ("effect",), _gen1_effect, "", told("Effect")),
+        Field("effect", (), _gen1_effect, entity=told("Effect"), members=("effect",)),
         Field("power", ("power",), number, "W", POWER),
         SWITCHED_BY,
         GEN1_ERRORS,

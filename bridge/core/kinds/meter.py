@@ -34,7 +34,7 @@ from bridge.core.kinds.entity import (
     flag,
     measured,
 )
-from bridge.core.kinds.fields import Field, Table
+from bridge.core.kinds.fields import ABSENT, Field, Table
 from bridge.core.kinds.kind import Companion, Form, Kind, Origin
 from bridge.core.model import Json
 
@@ -82,19 +82,37 @@ ERRORS = Field("errors", (), _errors, entity=PROBLEM, members=("errors",))
 SOME_ERRORS = Field("errors", ("errors",), words, "", PROBLEM)
 """For what seldom has any: the key is there once there was an error."""
 
+_GEN1_ENERGY = Field("energy", ("total",), kwh_from_watt_minutes, "kWh", ENERGY)
+_GEN1_DROPPED = {
+    "timestamp": "the device's clock, in local time",
+    "counters": _MINUTES,
+    "overpower": "the limit or flag of the output, which tells it among its errors",
+}
+
 GEN1_METER = Table(
-    fields=(
-        Field("power", ("power",), number, "W", POWER),
-        Field("energy", ("total",), kwh_from_watt_minutes, "kWh", ENERGY),
-    ),
-    dropped={
-        "timestamp": "the device's clock, in local time",
-        "counters": _MINUTES,
-        "overpower": "the limit or flag of the output, which tells it among its errors",
-    },
+    fields=(Field("power", ("power",), number, "W", POWER), _GEN1_ENERGY),
+    dropped=_GEN1_DROPPED,
     checked=True,
 )
 """Gen1's simple meters count watt-minutes (Shelly docs, Gen1 `/meter`)."""
+
+
+def _power_of_relay(meter: Json) -> object:
+    """A meter that counts nothing is none: its power is 0, or what the user said the load takes."""
+    if "power" not in meter or meter.keys().isdisjoint(("total", "counters", "timestamp")):
+        return ABSENT
+    return number(meter["power"])
+
+
+RELAY_METER = Table(
+    fields=(
+        Field("power", (), _power_of_relay, "W", POWER, members=("power",)),
+        _GEN1_ENERGY,
+    ),
+    dropped=_GEN1_DROPPED,
+    checked=True,
+)
+"""The same beside a relay, where Gen1 also tells meters that are not there."""
 
 
 def _energy_of_all(meters: Json) -> float | None:
@@ -133,7 +151,7 @@ _NEUTRAL_CURRENT = detail("current", "Neutral current")
 
 _GEN1_SUM = Table(
     fields=(
-        Field("power", ("total_power",), number, "W", POWER),
+        Field("power", ("total_power",), number, "W", measured("power", "Total power")),
         Field("neutral_current", ("emeter_n", "current"), number, "A", _NEUTRAL_CURRENT),
         Field(
             "neutral_sum",
@@ -147,7 +165,7 @@ _GEN1_SUM = Table(
             ("emeter_n", "mismatch"),
             boolean,
             "",
-            flag("problem", "Neutral mismatch", diagnostic=True),
+            flag("problem", "Neutral mismatch", diagnostic=True, enabled=False),
         ),
     ),
     checked=True,

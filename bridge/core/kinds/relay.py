@@ -7,7 +7,7 @@ from bridge.core.kinds.entity import PROBLEM, SOURCE
 from bridge.core.kinds.entity import on_off as shown_on_off
 from bridge.core.kinds.fields import Field, Table
 from bridge.core.kinds.kind import Companion, Form, Kind, Origin
-from bridge.core.kinds.meter import ERRORS, GEN1_METER, METERED, METERED_DROPPED
+from bridge.core.kinds.meter import ERRORS, METERED, METERED_DROPPED, RELAY_METER
 from bridge.core.model import Json
 
 SWITCHED_BY = Field("source", ("source",), text, "", SOURCE)
@@ -51,7 +51,7 @@ RELAY = Kind(
     "An output that is on or off, with its meter if it has one.",
     (
         Origin(
-            "Gen1", "relays", Form.ARRAY, GEN1_RELAY, (Companion("meters", GEN1_METER),), bare=True
+            "Gen1", "relays", Form.ARRAY, GEN1_RELAY, (Companion("meters", RELAY_METER),), bare=True
         ),
         Origin("Gen2", "switch", Form.COMPONENT, SWITCH, bare=True),
     ),

@@ -34,6 +34,13 @@ def _position(cover: Json) -> float | None:
     return percent(cover.get("current_pos"))
 
 
+def _calibrated(cover: Json) -> object:
+    """Only a calibrated one knows its position, where nothing else tells (Shelly docs, Cover)."""
+    if boolean(cover.get("pos_control")) is None and _position(cover) is not None:
+        return True
+    return boolean(cover["pos_control"]) if "pos_control" in cover else ABSENT
+
+
 COVER = Table(
     fields=(
         Field("state", (), _state, entity=_STATE, members=("state",)),
@@ -47,7 +54,7 @@ COVER = Table(
         ),
         Field("target", ("target_pos",), percent, "%", detail(None, "Target position")),
         Field("slat_position", ("slat_pos",), percent, "%", measured(None, "Slat position")),
-        Field("calibrated", ("pos_control",), boolean, "", _CALIBRATED),
+        Field("calibrated", (), _calibrated, entity=_CALIBRATED, members=("pos_control",)),
         Field(
             "calibrating",
             (),
@@ -79,6 +86,12 @@ def _gen1_position(roller: Json) -> float | None:
     return percent(roller.get("current_pos"))
 
 
+def _gen1_calibrated(roller: Json) -> object:
+    if boolean(roller.get("positioning")) is None and _gen1_position(roller) is not None:
+        return True
+    return boolean(roller["positioning"]) if "positioning" in roller else ABSENT
+
+
 def _gen1_state(roller: Json) -> str | None:
     """Its `state` is the direction of travel; at rest the position tells open from closed."""
     moving = roller.get("state")
@@ -105,7 +118,7 @@ GEN1_ROLLER = Table(
             _POSITION,
             members=("current_pos", "positioning"),
         ),
-        Field("calibrated", ("positioning",), boolean, "", _CALIBRATED),
+        Field("calibrated", (), _gen1_calibrated, entity=_CALIBRATED, members=("positioning",)),
         Field("calibrating", ("calibrating",), boolean, "", _CALIBRATING),
         Field(
             "obstruction",

@@ -37,6 +37,13 @@ SYS = Table(
             flag("heat", "Overheated", diagnostic=True),
         ),
         Field("overload", ("overload",), boolean, "", flag("problem", "Overload", diagnostic=True)),
+        Field(
+            "loaderror",
+            ("loaderror",),
+            boolean,
+            "",
+            flag("problem", "Load error", diagnostic=True),
+        ),
         Field("voltage", ("voltage",), number, "V", VOLTAGE),
         Field("beta_version", ("update", "beta_version"), text),
         Field("update_status", ("update", "status"), text),

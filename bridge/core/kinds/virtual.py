@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
-from bridge.core.kinds.convert import moment, number, on_off, one_of, text, unchanged
+from bridge.core.kinds.convert import moment, number, on_off, one_of, text, unchanged, words
 from bridge.core.kinds.entity import LAST_UPDATED, Entity, choice, measured
 from bridge.core.kinds.entity import on_off as shown_on_off
 from bridge.core.kinds.fields import Field, Table
@@ -94,14 +95,24 @@ TEXT = Kind(
 @lru_cache(MOST_TABLES)
 def _enum(options: tuple[str, ...]) -> Table:
     """With known options any other word is unknown, as Home Assistant refuses it."""
-    convert, entity = (one_of(*options), choice(*options)) if options else (text, Entity())
+    convert = one_of(*options) if options else text
+    shown = shown_options(options)
+    entity = choice(*shown) if shown else Entity()
     return Table(fields=(Field("value", ("value",), convert, "", entity), *_ALWAYS))
 
 
+def shown_options(options: Sequence[str]) -> tuple[str, ...]:
+    """The options as Home Assistant can show them.
+
+    It takes blanks at both ends away, so that options which differ by them are one for it, and
+    the word `None` for no option at all.
+    """
+    plain = dict.fromkeys(option.strip() for option in options)
+    return tuple(option for option in plain if option.lower() not in ("", "none"))
+
+
 def _enum_by(facts: Facts) -> Table:
-    options = facts.get("options")
-    words = (word for word in options if isinstance(word, str)) if isinstance(options, list) else ()
-    return _enum(tuple(dict.fromkeys(words)))
+    return _enum(tuple(dict.fromkeys(words(facts.get("options")))))
 
 
 ENUM = Kind(

@@ -146,6 +146,10 @@ REQUIRED = {
     "climate": {"modes", "temperature_command_topic", "temperature_state_topic"},
 }
 
+LARGEST = 60_000
+FULL = LARGEST - 150
+"""Bytes of a message, and of one that has no room for another stub."""
+
 MICRO = "\u03bc"
 _MASS = {"kg", "g", "lb", "oz", "mg", f"{MICRO}g"}
 _VOLUME = {"L", "mL", "m³", "gal", "ft³"}
@@ -240,6 +244,8 @@ def check(topic: str, payload: str, canaries: Iterable[str] = ()) -> list[str]:
     if not payload:
         return []
     found = [f"a secret: {canary[:4]}…" for canary in canaries if canary in payload]
+    if len(payload.encode()) > LARGEST:
+        found.append("more than a message should hold")
     try:
         message = json.loads(payload)
     except ValueError:
@@ -278,7 +284,7 @@ class Guard:
         components = json.loads(payload)["cmps"] if payload else {}
         for name, options in components.items():
             found += self._compare(topic, name, options)
-        found += self._left_out(topic, components)
+        found += self._left_out(topic, components, len(payload.encode()))
         return found
 
     def _compare(self, topic: str, name: str, options: Mapping[str, Any]) -> Iterator[str]:
@@ -293,13 +299,16 @@ class Guard:
             yield f"{identity} belongs to {owner} already"
         self._owners[identity] = topic
 
-    def _left_out(self, topic: str, components: Mapping[str, Any]) -> Iterator[str]:
-        """A component that was there must be a stub before it is left out."""
+    def _left_out(self, topic: str, components: Mapping[str, Any], size: int) -> Iterator[str]:
+        """A component that was there must be a stub before it is left out.
+
+        A message that is full has no room for all stubs; then a later one must have it.
+        """
         held = self._held.get(topic, {})
-        if components:
-            for name in held.keys() - components.keys():
-                yield f"{name} is left out without having been a stub"
-        self._held[topic] = {
+        missing = {name: held[name] for name in held.keys() - components.keys()}
+        if components and size < FULL:
+            yield from (f"{name} is left out without having been a stub" for name in missing)
+        self._held[topic] = (missing if components and size >= FULL else {}) | {
             name: options["uniq_id"] for name, options in components.items() if "uniq_id" in options
         }
 

@@ -96,7 +96,10 @@ def test_a_colour_bulb_of_gen1() -> None:
     found = light(payloads.gen1_bulb())
     assert found["sup_clrm"] == ["color_temp", "rgbw"]
     assert (found["clr_temp_k"], found["min_k"], found["max_k"]) == (True, 3000, 6500)
-    assert found["fx_list"] == ["0", "1", "2", "3", "4", "5", "6"]
+    assert found["fx_list"] == [
+        *("Off", "Meteor Shower", "Gradual Change", "Breath", "Flash", "On/Off Gradual"),
+        "Red/Green Change",
+    ]
     assert (found["bri_scl"], found["trns"], found["flsh"]) == (100, True, False)
 
 
@@ -104,7 +107,8 @@ def test_an_led_controller_of_gen1_has_fewer_effects() -> None:
     status = payloads.gen1_bulb()
     del status["lights"][0]["temp"]
     found = light(status)
-    assert (found["sup_clrm"], found["fx_list"]) == (["rgbw"], ["0", "1", "2", "3"])
+    assert found["sup_clrm"] == ["rgbw"]
+    assert found["fx_list"] == ["Off", "Meteor Shower", "Gradual Change", "Flash"]
     assert "min_k" not in found
 
 
@@ -206,6 +210,71 @@ def test_an_alarm_can_be_silenced() -> None:
     assert "smoke_0_mute" not in shown(status)
 
 
+def diffuser(*, native: bool) -> dict[str, dict[str, Any]]:
+    slot = {"on": True, "intensity": 60, "boost": None, "vial": {"level": 80, "name": "Pine"}}
+    slots = {"left": slot, "right": slot | {"on": None}}
+    return shown({"cury:0": {"id": 0, "away_mode": False, "slots": slots}}, native=native)
+
+
+def test_a_scent_diffuser() -> None:
+    found = diffuser(native=True)
+    wanted = {
+        "cury_0_left_on": ("switch", "Left"),
+        "cury_0_right_on": ("switch", "Right"),
+        "cury_0_away_mode": ("switch", "Away mode"),
+        "cury_0_set_left_intensity": ("number", "Left intensity"),
+        "cury_0_set_right_intensity": ("number", "Right intensity"),
+        "cury_0_left_boost": ("button", "Left boost"),
+        "cury_0_right_boost": ("button", "Right boost"),
+        "cury_0_left_level": ("sensor", "Left vial"),
+    }
+    assert {key: (found[key]["p"], found[key]["name"]) for key in wanted} == wanted
+    assert found["cury_0_left_on"]["cmd_t"] == f"{ROOT}/cury/0/set/left_on"
+    intensity = found["cury_0_set_left_intensity"]
+    assert intensity["cmd_t"] == f"{ROOT}/cury/0/set/left_intensity"
+    assert (intensity["min"], intensity["max"], intensity["unit_of_meas"]) == (0, 100, "%")
+    assert found["cury_0_left_boost"]["cmd_t"] == f"{ROOT}/cury/0/set/left_boost"
+    # What a control shows needs no sensor beside it.
+    assert not {"cury_0_left_on_binary_sensor", "cury_0_left_intensity"} & found.keys()
+
+
+def test_a_scent_diffuser_that_may_only_be_read() -> None:
+    found = diffuser(native=False)
+    assert found["cury_0_left_on_binary_sensor"]["p"] == "binary_sensor"
+    assert found["cury_0_left_intensity"]["p"] == "sensor"
+    assert not [key for key, options in found.items() if "cmd_t" in options]
+
+
+def test_only_the_slots_that_are_there() -> None:
+    found = shown({"cury:0": {"id": 0, "slots": {"left": {"on": True}}}}, native=True)
+    assert "cury_0_left_on" in found
+    assert not [key for key in found if "right" in key or "intensity" in key or "away" in key]
+
+
+REMOTE: dict[str, Json] = {
+    "bthomedevice:200": {"id": 200, "rssi": -60, "battery": 90},
+    "bthomesensor:200": {"id": 200, "last_updated_ts": 1_790_000_000},
+}
+
+
+@pytest.mark.parametrize(("object_id", "pressed"), [(58, True), (60, True), (2, False)])
+def test_the_button_of_a_ble_device(object_id: int, pressed: bool) -> None:
+    address = "11:22:33:44:55:66"
+    settings: dict[str, Json] = {
+        "bthomedevice:200": {"id": 200, "addr": address, "name": "Remote"},
+        "bthomesensor:200": {"id": 200, "addr": address, "obj_id": object_id, "idx": 0},
+    }
+    found = shown(REMOTE, settings)
+    assert ("bthomedevice_200_press" in found) is pressed
+    if pressed:
+        event = found["bthomedevice_200_press"]
+        assert (event["p"], event["name"]) == ("event", "Remote")
+        assert event["stat_t"] == f"{ROOT}/bthomedevice/200/event"
+        assert {"single_push", "long_triple_push"} <= set(event["evt_typ"])
+        # The number of the button is in the message, and so an attribute of the entity.
+        assert "val_tpl" not in event
+
+
 VIRTUAL: dict[str, Json] = {
     "boolean:200": {"value": True},
     "number:200": {"value": 3.5},
@@ -265,6 +334,12 @@ def test_a_number_with_an_odd_range(settings: dict[str, Json]) -> None:
     assert found["step"] >= 0.001
 
 
+def test_options_that_home_assistant_would_not_know_again() -> None:
+    options: Json = ["eco", " eco ", "None", "none", "", "warm"]
+    found = shown(VIRTUAL, {"enum:200": {"id": 200, "options": options}}, native=True)
+    assert found["enum_200"]["ops"] == ["eco", "warm"]
+
+
 @pytest.mark.parametrize("options", [None, [], [1, None], ["", " "], ["x" * 5] * 3, ["a"] * 200])
 def test_a_choice_with_odd_options(options: Json) -> None:
     found = shown(VIRTUAL, {"enum:200": {"id": 200, "options": options}}, native=True)
@@ -291,6 +366,20 @@ def test_when_a_device_was_heard_of_last() -> None:
 def test_an_unknown_component_has_no_entity() -> None:
     found = shown({"switch:0": payloads.switch(), "zorgblatt:0": {"id": 0, "temperature": 5}})
     assert not [key for key in found if "zorgblatt" in key]
+
+
+def test_what_is_too_much_is_counted_in_bytes() -> None:
+    options: Json = [f"{number}" + "\U0001f642" * 100 for number in range(100)]
+    choices: dict[str, Json] = {f"enum:{number}": {"value": None} for number in (200, 201)}
+    found = shown(
+        {**choices, "number:200": {"value": 1}, "switch:0": payloads.switch()},
+        {key: {"id": int(key[5:]), "options": options} for key in choices},
+        native=True,
+    )
+    # What has no room takes nothing else with it.
+    assert "enum_200" in found
+    assert "enum_201" not in found
+    assert {"number_200", "relay_0"} <= found.keys()
 
 
 def test_a_device_that_invents_too_much_loses_what_matters_least() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from bridge.core import jsontext
+from bridge.core.documents import LONGEST
 from bridge.core.homeassistant.discovery import (
+    LINKS_WAIT,
     REMOVAL_WAIT,
     SETTINGS_WAIT,
     STUBS_FOR,
@@ -47,6 +49,7 @@ from tests.core.dialogue import (
 
 TOPIC = f"homeassistant/device/{DEVICE}/config"
 BRIDGE = "homeassistant/device/shelly_bridge/config"
+SETTLED = STUBS_FOR + 10
 SETTINGS = {"sys": {"device": {"name": "Cellar"}}, "switch:1": {"id": 1, "name": "Tap"}}
 
 
@@ -93,7 +96,7 @@ def test_its_first_message_waits_for_its_names_but_not_for_ever() -> None:
     dialogue.waits(SETTINGS_WAIT - 0.5)
     assert TOPIC not in dialogue.broker
     dialogue.waits(1)
-    assert dialogue.holds(TOPIC)["dev"]["name"] == "Pump"
+    assert dialogue.holds(TOPIC)["dev"]["name"] == "SNSW-002P16EU 54dc"
     # What comes after is told as soon as it is known.
     dialogue.says(SettingsReported(HOST, DEVICE, SETTINGS))
     assert len(dialogue.waits(2).on(TOPIC)) == 1
@@ -144,7 +147,7 @@ def test_a_device_changes_class_with_its_access_and_back(first: Access) -> None:
     }
     for access in (first, *(Access.READ, Access.CONTROL) * 2):
         dialogue.says(AccessReported(HOST, DEVICE, access))
-        dialogue.waits(20)
+        dialogue.waits(SETTLED)
         now, gone = (switch, flags) if access is Access.CONTROL else (flags, switch)
         assert platforms(dialogue).items() >= now.items()
         assert not platforms(dialogue).keys() & gone.keys()
@@ -154,7 +157,7 @@ def test_a_device_changes_class_with_its_access_and_back(first: Access) -> None:
 def test_what_goes_is_a_stub_first_and_then_left_out() -> None:
     dialogue = told()
     reply = dialogue.says(AccessReported(HOST, DEVICE, Access.READ))
-    first, second = Reply([*reply.effects, *dialogue.waits(20).effects]).on(TOPIC)
+    first, second = Reply([*reply.effects, *dialogue.waits(SETTLED).effects]).on(TOPIC)
     gone = {"relay_0", "relay_1", "relay_0_result", "relay_1_result"}
     assert (stubs(first), stubs(second)) == (gone, set())
     assert first.receipt is not None
@@ -191,9 +194,9 @@ def test_the_receipt_of_an_older_message_does_not_count() -> None:
     assert first.receipt is not None
     assert second.receipt is not None
     dialogue.says(Delivered(first.receipt))
-    assert dialogue.waits(60).on(TOPIC) == []
+    assert dialogue.waits(SETTLED).on(TOPIC) == []
     dialogue.says(Delivered(second.receipt))
-    assert len(dialogue.waits(60).on(TOPIC)) == 1
+    assert len(dialogue.waits(SETTLED).on(TOPIC)) == 1
 
 
 def _less() -> dict[str, Any]:
@@ -201,6 +204,39 @@ def _less() -> dict[str, Any]:
     status = payloads.two_switches()
     del status["switch:0"]
     return status
+
+
+def test_stubs_are_there_for_a_home_assistant_that_starts_just_then() -> None:
+    dialogue = told()
+    dialogue.says(AccessReported(HOST, DEVICE, Access.READ))
+    dialogue.waits(30)
+    dialogue.says(dialogue.message("homeassistant/status", "online"))
+    again = dialogue.waits(10).on(TOPIC)[0]
+    assert "relay_0" in stubs(again)
+
+
+def test_however_much_goes_a_message_has_room_for_it() -> None:
+    many = {f"switch:{number}": payloads.switch(number) for number in range(60)}
+    dialogue = online(status=many, overrides=override(topic="x" * 60))
+    dialogue.waits(10)
+    sent = []
+    # The old ones go while the new ones, as large, are there already.
+    for base in (100, 200, 300, 400, 500, 600):
+        status = {f"light:{base + each}": _light(base + each) for each in range(60)}
+        sent += dialogue.reports(status, full=True).on(TOPIC)
+        sent += dialogue.waits(1).on(TOPIC)
+    assert max(len(each.payload.encode()) for each in sent) > LONGEST - 150
+    sent += dialogue.waits(10 * SETTLED).on(TOPIC)
+    assert max(len(each.payload.encode()) for each in sent) <= LONGEST
+    assert stubs(sent[-1]) == set()
+    assert not [key for key in components(dialogue) if not key.startswith("light_6")]
+    gone = set().union(*map(stubs, sent))
+    assert gone >= {f"relay_{number}" for number in range(60)}
+    assert gone >= {f"light_{base + 59}" for base in (100, 200, 300, 400, 500)}
+
+
+def _light(number: int) -> dict[str, Any]:
+    return {"id": number, "output": True, "brightness": 40, "apower": 4.0, "voltage": 230.0}
 
 
 def test_what_comes_back_meanwhile_stays() -> None:
@@ -218,7 +254,7 @@ def test_what_comes_back_meanwhile_stays() -> None:
     dialogue.acknowledges = True
     assert first.receipt is not None
     dialogue.says(Delivered(first.receipt), BrokerUp("5"))
-    dialogue.waits(20)
+    dialogue.waits(SETTLED)
     assert components(dialogue) == before
 
 
@@ -226,11 +262,11 @@ def test_another_profile_takes_the_old_entities_away() -> None:
     dialogue = told(payloads.shutter())
     assert platforms(dialogue)["roller_0"] == "cover"
     dialogue.reports(payloads.two_switches(), full=True)
-    dialogue.waits(20)
+    dialogue.waits(SETTLED)
     assert platforms(dialogue)["relay_1"] == "switch"
     assert not [key for key in components(dialogue) if key.startswith("roller")]
     dialogue.reports(payloads.shutter(), full=True)
-    dialogue.waits(20)
+    dialogue.waits(SETTLED)
     assert platforms(dialogue)["roller_0"] == "cover"
     assert not [key for key in components(dialogue) if key.startswith("relay")]
 
@@ -251,6 +287,40 @@ def test_a_device_without_access_for_a_while_is_left_as_it_is() -> None:
     dialogue.waits(30)
     assert dialogue.broker[f"{ROOT}/availability"] == "offline"
     assert dialogue.broker[TOPIC] == before
+
+
+@pytest.mark.parametrize("control", [True, False])
+def test_not_even_when_home_assistant_starts_anew(control: bool) -> None:
+    dialogue = online(grant(control=control), status=payloads.two_switches())
+    dialogue.waits(10)
+    before = dialogue.broker[TOPIC]
+    dialogue.says(AccessReported(HOST, DEVICE, Access.NONE))
+    for event in (
+        BrokerUp("5"),
+        dialogue.message("homeassistant/status", "online"),
+        dialogue.message("shelly/bridge/request/discovery/republish", "{}"),
+    ):
+        dialogue.says(event)
+        dialogue.waits(10)
+        assert dialogue.broker[TOPIC] == before
+    # And when it comes back as something else, that is told.
+    dialogue.says(AccessReported(HOST, DEVICE, Access.READ if control else Access.CONTROL))
+    dialogue.waits(SETTLED)
+    assert ("relay_0" in components(dialogue)) is not control
+
+
+def test_what_was_going_when_the_access_went_still_goes() -> None:
+    dialogue = told()
+    dialogue.acknowledges = False
+    reply = dialogue.reports(_less(), full=True)
+    (first,) = reply.on(TOPIC)
+    dialogue.says(AccessReported(HOST, DEVICE, Access.NONE))
+    assert first.receipt is not None
+    dialogue.says(Delivered(first.receipt))
+    (second,) = dialogue.waits(SETTLED).on(TOPIC)
+    assert "relay_0" in stubs(first)
+    assert stubs(second) == set()
+    assert platforms(dialogue)["relay_1"] == "switch"
 
 
 def test_another_host_changes_nothing() -> None:
@@ -302,7 +372,7 @@ def test_what_went_during_a_restart_is_taken_away_all_the_same() -> None:
     dialogue.connects()
     dialogue.reports(payloads.two_switches(), full=True)
     dialogue.says(SettingsReported(HOST, DEVICE, SETTINGS))
-    first, second = dialogue.waits(30).on(TOPIC)
+    first, second = dialogue.waits(SETTLED).on(TOPIC)
     assert "roller_0" in stubs(first)
     assert stubs(second) == set()
     assert platforms(dialogue)["relay_0"] == "switch"
@@ -317,7 +387,7 @@ def test_stubs_that_nobody_took_are_sent_again_after_a_restart() -> None:
     dialogue.connects()
     dialogue.reports(payloads.two_switches(), full=True)
     dialogue.says(SettingsReported(HOST, DEVICE, SETTINGS))
-    first, second = dialogue.waits(30).on(TOPIC)
+    first, second = dialogue.waits(SETTLED).on(TOPIC)
     assert "relay_0" in stubs(first)
     assert stubs(second) == set()
 
@@ -432,12 +502,19 @@ def test_without_diagnostics() -> None:
     assert "last_seen" not in shown
 
 
+def test_without_diagnostics_a_battery_is_told_all_the_same() -> None:
+    dialogue = told(
+        {"devicepower:0": {"battery": {"V": 5.9, "percent": 80}}}, hide_diagnostics=True
+    )
+    assert platforms(dialogue) == {"battery_0_battery": "sensor"}
+
+
 def test_hiding_diagnostics_takes_the_old_ones_away() -> None:
     dialogue = Dialogue(grant(), after=told(), hide_diagnostics=True)
     dialogue.connects()
     dialogue.reports(payloads.two_switches(), full=True)
     dialogue.says(SettingsReported(HOST, DEVICE, SETTINGS))
-    first, second = dialogue.waits(30).on(TOPIC)
+    first, second = dialogue.waits(SETTLED).on(TOPIC)
     assert {"last_seen", "wifi_0_rssi"} <= stubs(first)
     assert stubs(second) == set()
 
@@ -450,7 +527,7 @@ def test_a_device_of_which_nothing_is_left_to_show_goes() -> None:
     dialogue.connects()
     dialogue.reports(status, full=True)
     dialogue.says(SettingsReported(HOST, DEVICE, SETTINGS))
-    dialogue.waits(30)
+    dialogue.waits(SETTLED)
     assert TOPIC not in dialogue.broker
     assert dialogue.published[DEVICE] == ()
     assert dialogue.says(BrokerUp("5")).on(TOPIC) == []
@@ -478,8 +555,18 @@ def test_a_device_for_each_channel() -> None:
     assert "relay_1_power" in part["cmps"]
     assert not [key for key in whole["cmps"] if key.startswith("relay")]
     assert "last_seen" in whole["cmps"]
-    # The first is called as the whole device is; that alone would not tell them apart.
-    assert dialogue.holds(PART.replace("relay_1", "relay_0"))["dev"]["name"] == "Pump Relay 0"
+    assert dialogue.holds(PART.replace("relay_1", "relay_0"))["dev"]["name"] == "Pump"
+
+
+def test_a_part_is_called_as_its_channel_and_that_is_said_once() -> None:
+    dialogue = online(
+        grant(names=("Garage",)), status=payloads.two_switches(), device_per_channel=True
+    )
+    dialogue.waits(10)
+    part = dialogue.holds(PART)
+    assert part["dev"]["name"] == "Garage Relay 1"
+    assert part["cmps"]["relay_1"]["name"] is None
+    assert "name" not in part["cmps"]["relay_1_power"]
 
 
 def test_a_device_with_one_channel_stays_one() -> None:
@@ -510,7 +597,7 @@ def test_changing_that_option_moves_the_entities(first: bool) -> None:
     else:
         assert "relay_1" in stubs(reply.on(TOPIC)[0])
         assert PART not in dialogue.broker
-    dialogue.waits(30)
+    dialogue.waits(SETTLED)
     now = {
         options["uniq_id"]
         for topic in (TOPIC, *parts)
@@ -547,11 +634,11 @@ def test_connections_come_and_go() -> None:
     dialogue.waits(2)
     assert "host_shelly-8-eu_shelly_cloud" in components(dialogue, BRIDGE)
     dialogue.says(LinkRemoved(OTHER_HOST))
-    first, second = dialogue.waits(20).on(BRIDGE)
+    first, second = dialogue.waits(SETTLED).on(BRIDGE)
     assert stubs(first) == {"host_shelly-8-eu_shelly_cloud"}
     assert stubs(second) == set()
     dialogue.says(LinkChanged(HOST, SourceKind.INTEGRATOR, LinkState.BACKOFF))
-    assert dialogue.waits(20).on(BRIDGE) == []
+    assert dialogue.waits(SETTLED).on(BRIDGE) == []
 
 
 def test_a_connection_that_is_late_after_a_restart_is_no_connection_that_went() -> None:
@@ -562,7 +649,7 @@ def test_a_connection_that_is_late_after_a_restart_is_no_connection_that_went() 
     (only,) = dialogue.waits(60).on(BRIDGE)
     assert stubs(only) == set()
     gone = Dialogue(after=before)
-    first, second = gone.waits(60).on(BRIDGE)
+    first, second = gone.waits(LINKS_WAIT + SETTLED).on(BRIDGE)
     assert stubs(first) == {"host_shelly-7-eu_shelly_cloud"}
     assert stubs(second) == set()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.homeassistant.guard import Guard, check
+from tests.core.homeassistant.guard import LARGEST, Guard, check
 
 TOPIC = "homeassistant/device/a8032abe54dc/config"
 OTHER = "homeassistant/device/0cb815fd44e1/config"
@@ -251,6 +251,18 @@ def sequence(*messages: dict[str, Any] | str, topics: tuple[str, ...] = ()) -> l
     ]
     assert all(not result for result in results[:-1])
     return results[-1]
+
+
+def test_a_message_that_is_full_leaves_stubs_for_later() -> None:
+    def full(**components: dict[str, Any]) -> dict[str, Any]:
+        told = message(**components)
+        told["dev"]["mdl"] = "x" * (LARGEST - len(json.dumps(told)) - 20)
+        return told
+
+    stub = message(power={"p": "sensor"})
+    assert not sequence(message(power=POWER), full(), stub, message())
+    assert sequence(message(power=POWER), full(), message())
+    assert sequence(full() | {"e": "x" * 20})
 
 
 def test_a_component_is_a_stub_before_it_goes() -> None:

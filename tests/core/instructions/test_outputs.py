@@ -14,9 +14,11 @@ from bridge.core.commands import (
     RollerPosition,
     Turn,
 )
+from bridge.core.device import ChannelState
 from bridge.core.instructions.payload import read
 from bridge.core.instructions.wanted import RefusedError
 from bridge.core.model import Json
+from tests.core import payloads
 from tests.core.instructions.channels import (
     BULB,
     DIMMER,
@@ -138,6 +140,52 @@ def test_a_light_s_value_by_its_own_topic(key: str, payload: str, expected: Comm
     assert command(payload, BULB, key) == expected
 
 
+@pytest.mark.parametrize(
+    ("word", "effect"),
+    [("Breath", 3), (" flash\n", 4), ("On/Off Gradual", 5), ("3", 3), (3, 3), ("Off", 0)],
+)
+def test_an_effect_by_its_name_or_its_number(word: Json, effect: int) -> None:
+    assert command({"effect": word}, BULB) == LightCommand(effect=effect, colored=True)
+    assert command(str(word), BULB, "effect") == LightCommand(effect=effect, colored=True)
+
+
+def test_an_led_controller_knows_fewer_effects() -> None:
+    status: dict[str, Json] = {"lights": [{"mode": "color", "red": 1, "gain": 5, "effect": 0}]}
+    strip = channel(status, "light")
+    assert command({"effect": "Flash"}, strip) == LightCommand(effect=3, colored=True)
+    text = "effect: must be one of Off, Meteor Shower, Gradual Change, Flash, or its number"
+    for other in (4, "Breath"):
+        assert refused({"effect": other}, strip) == ("invalid", text)
+
+
+def test_an_effect_brings_a_white_bulb_to_show_a_colour() -> None:
+    white = channel(payloads.gen1_bulb(mode="white"), "light")
+    asked = {"effect": "Flash", "brightness": 40}
+    assert command(asked, white) == LightCommand(effect=4, brightness=40, colored=True)
+    assert command({"effect": "Off"}, white) == LightCommand(effect=0, colored=False)
+    both = command({"effect": "Flash", "color_temp": 3000}, white)
+    assert both == LightCommand(effect=4, color_temp=3000, colored=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "taken"),
+    [
+        (BULB, 5, 5.0),
+        (BULB, 30, 5.0),
+        (BULB, 0, 0.0),
+        (DIMMER, 30, 30.0),
+        (DIMMER, 3_600, 3_600.0),
+        (DIMMER, 6_553, 3_600.0),
+    ],
+)
+def test_a_transition_is_as_long_as_it_can_be(
+    state: ChannelState, seconds: int, taken: float
+) -> None:
+    lit = command({"state": "ON", "transition": seconds}, state)
+    assert isinstance(lit, LightCommand)
+    assert lit.transition == taken
+
+
 @pytest.mark.parametrize("word", ["1", "0", "50", "1.5"])
 def test_a_bare_number_is_ambiguous_for_a_light(word: str) -> None:
     assert "ambiguous" in (read(word.encode(), None, "light").problem or "")
@@ -162,7 +210,13 @@ def test_a_bare_number_is_ambiguous_for_a_light(word: str) -> None:
         ({"color": {"r": 1, "g": 2, "b": 256}}, "color.b"),
         ({"color": {"r": 1, "g": 2, "b": 3, "x": 4}}, "color.x"),
         ({"effect": 7}, "effect"),
-        ({"transition": 6}, "transition"),
+        ({"effect": -1}, "effect"),
+        ({"effect": "Fire"}, "effect"),
+        ({"effect": ""}, "effect"),
+        ({"effect": None}, "effect"),
+        ({"effect": ["Flash"]}, "effect"),
+        ({"transition": -1}, "transition"),
+        ({"transition": "soon"}, "transition"),
         ({"position": 5}, "position"),
         # Nothing would happen.
         ({"transition": 2}, "state"),
@@ -183,6 +237,7 @@ def test_what_is_wrong_with_a_light_command_is_named(payload: Json, named: str) 
         ({"color": {"r": 1, "g": 2, "b": 3}}, "color"),
         ({"white": 5}, "white"),
         ({"effect": 1}, "effect"),
+        ({"effect": "Flash"}, "effect"),
         ({"state": "ON", "transition": 1}, "transition"),
     ],
 )
@@ -252,6 +307,14 @@ def test_a_roller_that_knows_no_position() -> None:
     assert refused("40", UNCALIBRATED)[0] == "unsupported"
     assert refused({"relative": 1}, UNCALIBRATED)[0] == "unsupported"
     assert command("STOP", UNCALIBRATED) == RollerCommand(Go.STOP)
+
+
+def test_a_roller_of_which_that_is_not_known() -> None:
+    unknown = channel({"cover:0": {"state": "stopped"}}, "roller")
+    assert refused("40", unknown)[0] == "unsupported"
+    assert command("OPEN", unknown) == RollerCommand(Go.OPEN)
+    knowing = channel({"cover:0": {"state": "stopped", "current_pos": 40}}, "roller")
+    assert command("40", knowing) == RollerPosition(40)
 
 
 def test_a_roller_without_slats() -> None:

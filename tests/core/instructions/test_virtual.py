@@ -113,9 +113,11 @@ def test_an_option(option: str) -> None:
 
 def test_an_option_with_space_around_it() -> None:
     assert command("eco\n", ENUM) == SetValue("eco")
+    # As Home Assistant shows it.
+    assert command("odd", ENUM) == SetValue(" odd")
 
 
-@pytest.mark.parametrize("payload", ["odd", "ECO", {"value": ""}, "nothing"])
+@pytest.mark.parametrize("payload", ["od", "ECO", {"value": ""}, "nothing"])
 def test_what_is_no_option_is_refused_with_the_options(payload: Json) -> None:
     expected = ("invalid", "value: must be one of eco, 5,  odd, Full power")
     assert refused(payload, ENUM) == expected

@@ -33,7 +33,7 @@ SENSORS: dict[str | None, tuple[set[str], set[str | None]]] = {
     "energy": ({"kWh"}, {"total_increasing"}),
     "enum": ({""}, {None}),
     "frequency": ({"Hz"}, {"measurement"}),
-    "gas": ({"m³"}, {"total_increasing"}),
+    "gas": ({"m³"}, {"total"}),
     "humidity": ({"%"}, {"measurement"}),
     "illuminance": ({"lx"}, {"measurement"}),
     "moisture": ({"%"}, {"measurement"}),
@@ -49,10 +49,10 @@ SENSORS: dict[str | None, tuple[set[str], set[str | None]]] = {
     "timestamp": ({""}, {None}),
     "volatile_organic_compounds": ({f"{MU}g/m³"}, {"measurement"}),
     "voltage": ({"V"}, {"measurement"}),
-    "volume": ({"L", "mL"}, {"total_increasing"}),
+    "volume": ({"L", "mL"}, {"total"}),
     "volume_flow_rate": ({"m³/h"}, {"measurement"}),
     "volume_storage": ({"L"}, {"measurement"}),
-    "water": ({"L"}, {"total_increasing"}),
+    "water": ({"L"}, {"total"}),
     "weight": ({"kg", "lb"}, {"measurement"}),
     "wind_direction": ({"°"}, {"measurement_angle"}),
     "wind_speed": ({"m/s"}, {"measurement"}),
@@ -72,6 +72,7 @@ ITSELF = {"state", "value"}
 
 def tables(origin: Origin) -> Iterator[Table]:
     yield origin.table
+    yield from origin.others.values()
     yield from (companion.table for companion in origin.companions)
 
 

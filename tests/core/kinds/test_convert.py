@@ -114,6 +114,11 @@ def test_a_temperature_that_cannot_be_is_unknown(value: Json, degrees: float | N
         ({"tC": 41.0, "tF": 105.8, "is_valid": "true"}, 41.0),
         ({"tC": 0, "tF": 32, "is_valid": False}, None),
         ({"tC": 999.0, "is_valid": True}, None),
+        # The error values are the same in °F, where they would be bearable as °C.
+        ({"value": 999, "units": "F", "is_valid": True}, None),
+        ({"value": -127, "units": "F", "is_valid": True}, None),
+        ({"value": 999, "units": "F", "tC": 537.2, "tF": 999, "is_valid": True}, None),
+        ({"value": 210.2, "units": "F", "is_valid": True}, 99.0),
         ({"value": None, "units": "F"}, None),
         ({}, None),
         (None, None),

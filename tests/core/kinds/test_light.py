@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.kinds.light import GEN1_LIGHT, GEN2_LIGHT
+from bridge.core.kinds.light import GEN1_LIGHT, GEN2_LIGHT, effects
 from bridge.core.model import Json
 from tests.core import payloads
 from tests.core.kinds.reads import channels, values
@@ -68,7 +68,7 @@ def test_a_bulb_of_gen1_that_shows_a_colour() -> None:
         "brightness": 55,
         "color": {"r": 10, "g": 20, "b": 30, "w": 40},
         "color_temp": 4000,
-        "effect": "2",
+        "effect": "Gradual Change",
         "color_mode": "rgbw",
         "errors": [],
     }
@@ -93,8 +93,34 @@ def test_the_color_mode_of_gen1(light: dict[str, Json], mode: str) -> None:
     assert GEN1_LIGHT.read(light)["color_mode"] == mode
 
 
-def test_an_effect_that_is_no_number_is_unknown() -> None:
-    assert GEN1_LIGHT.read({"effect": "fire"})["effect"] is None
+@pytest.mark.parametrize(
+    ("effect", "bulb", "strip"),
+    [
+        (0, "Off", "Off"),
+        (1, "Meteor Shower", "Meteor Shower"),
+        (3, "Breath", "Flash"),
+        (4, "Flash", "4"),
+        (6, "Red/Green Change", "6"),
+        (7, "7", "7"),
+        (-1, "-1", "-1"),
+        (1.5, "1.5", "1.5"),
+        ("fire", None, None),
+        (None, None, None),
+    ],
+)
+def test_an_effect_is_called_as_shelly_calls_it(effect: Json, bulb: Json, strip: Json) -> None:
+    assert GEN1_LIGHT.read({"effect": effect, "temp": 3000})["effect"] == bulb
+    assert GEN1_LIGHT.read({"effect": effect})["effect"] == strip
+
+
+def test_the_effects_that_a_light_knows() -> None:
+    assert effects(values(payloads.gen1_bulb(), "light/0")) == (
+        *("Off", "Meteor Shower", "Gradual Change", "Breath", "Flash", "On/Off Gradual"),
+        "Red/Green Change",
+    )
+    strip = GEN1_LIGHT.read({"mode": "color", "red": 1, "effect": 0})
+    assert effects(strip) == ("Off", "Meteor Shower", "Gradual Change", "Flash")
+    assert effects(GEN1_LIGHT.read({"ison": True})) == ()
 
 
 def test_a_meter_never_speaks_for_the_light() -> None:

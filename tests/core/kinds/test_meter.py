@@ -245,3 +245,12 @@ def test_a_clamp_and_what_it_counted() -> None:
 def test_energy_that_is_no_number_is_never_zero(energy: Json) -> None:
     _, read = only({"pm1:0": {"id": 0, "apower": 5, "aenergy": energy}})
     assert read.get("energy") is None
+
+
+def test_the_sum_of_gen1_s_meters_is_called_so() -> None:
+    neutral = {"current": 1.5, "ixsum": 0.25, "mismatch": False}
+    found = channels({"emeters": [{"power": 1}], "total_power": 5, "emeter_n": neutral})
+    entities = {each.key: each.entity for each in found["meter/1"].fields if each.entity}
+    assert entities["power"].name == "Total power"
+    shown = [key for key, entity in entities.items() if entity.enabled]
+    assert shown == ["power"]

@@ -7,7 +7,7 @@ import pytest
 from bridge.core.kinds.relay import SWITCH, gen1_errors
 from bridge.core.model import Json
 from tests.core import payloads
-from tests.core.kinds.reads import values
+from tests.core.kinds.reads import Status, values
 
 
 def test_a_switch_of_gen2() -> None:
@@ -65,6 +65,21 @@ def test_a_relay_of_gen1_without_one() -> None:
         "state": "ON",
         "errors": [],
     }
+
+
+@pytest.mark.parametrize("power", [0, 81.5])
+def test_a_relay_of_gen1_whose_meter_is_made_up_has_no_power(power: float) -> None:
+    status: Status = {
+        "relays": [{"ison": False}],
+        "meters": [{"power": power, "is_valid": True}],
+    }
+    assert values(status, "relay/0") == {"state": "OFF", "errors": []}
+
+
+@pytest.mark.parametrize("member", [{"total": 0}, {"counters": [0]}, {"timestamp": 5}])
+def test_a_meter_that_counts_is_a_real_one(member: Status) -> None:
+    status: Status = {"relays": [{}], "meters": [{"power": 5, "is_valid": True, **member}]}
+    assert values(status, "relay/0")["power"] == 5
 
 
 def test_a_relay_of_gen1_whose_meter_fails_still_has_a_state() -> None:

@@ -143,3 +143,29 @@ def test_a_meter_that_is_not_known_makes_no_smaller_sum(meter: Json) -> None:
 @pytest.mark.parametrize("status", [payloads.shutter(), payloads.gen1_roller()])
 def test_a_roller_that_is_calibrated_can_do_more(status: Status) -> None:
     assert channels(status)["roller/0"].decisive == ("calibrated",)
+
+
+@pytest.mark.parametrize(
+    ("told", "current", "calibrated"),
+    [
+        ({}, 40, True),
+        ({"pos_control": None}, 40, True),
+        ({"pos_control": None}, None, None),
+        ({"pos_control": False}, 40, False),
+        ({"pos_control": True}, None, True),
+    ],
+)
+def test_who_knows_its_position_is_calibrated(
+    told: Status, current: Json, calibrated: Json
+) -> None:
+    component: Status = {"state": "open", "current_pos": current, **told}
+    assert COVER.read(component)["calibrated"] is calibrated
+    gen1 = {"positioning": told["pos_control"]} if told else {}
+    roller: Status = {"state": "stop", "current_pos": current, **gen1}
+    assert GEN1_ROLLER.read(roller)["calibrated"] is calibrated
+
+
+@pytest.mark.parametrize("current", [None, 101, -1])
+def test_of_others_it_is_not_known(current: Json) -> None:
+    assert "calibrated" not in COVER.read({"state": "open", "current_pos": current})
+    assert "calibrated" not in GEN1_ROLLER.read({"state": "stop", "current_pos": current})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.core.kinds.entity import Entity
 from bridge.core.model import Json
 from tests.core.kinds.reads import Status, channels, only, values
 
@@ -49,6 +50,8 @@ READINGS: list[tuple[Status, str, Status]] = [
         "flood/0",
         {"flood": False, "rain_mode": True},
     ),
+    # A smoke alarm has the member of a water sensor, but no water.
+    ({"rain_sensor": True}, "sys/0", {"rain_sensor": True}),
     (
         {
             "gas_sensor": {
@@ -177,6 +180,9 @@ READINGS: list[tuple[Status, str, Status]] = [
     ({"UV:0": {"id": 0, "UV": 3}}, "uv/0", {"uv": 3}),
     ({"precipitation:0": {"value": 1.2}}, "precipitation/0", {"precipitation": 1.2}),
     ({"speed:1": {"id": 1, "value": 4.5}}, "speed/1", {"speed": 4.5}),
+    ({"distance:0": {"id": 0, "value": 812}}, "distance/0", {"distance": 812}),
+    ({"distance:0": {"distance": -1}}, "distance/0", {"distance": None}),
+    ({"vibration:0": {"id": 0, "vibration": 1}}, "vibration/0", {"vibration": True}),
     ({"direction:0": {"id": 0, "value": 270}}, "direction/0", {"direction": 270}),
     ({"moisture_alarm:0": {"value": True}}, "moisture_alarm/0", {"moisture_alarm": True}),
     (
@@ -205,6 +211,11 @@ READINGS: list[tuple[Status, str, Status]] = [
         {"temperature": 43.69, "overtemperature": False},
     ),
     ({"tmp": {"tC": 43.69, "tF": 110.65, "is_valid": True}}, "sys/0", {"temperature": 43.69}),
+    (
+        {"overload": False, "loaderror": True},
+        "sys/0",
+        {"overload": False, "loaderror": True},
+    ),
     ({"voltage": 240.98, "temperature": 999.0}, "sys/0", {"voltage": 240.98, "temperature": None}),
 ]
 
@@ -381,3 +392,30 @@ def test_a_diffuser_has_two_sides() -> None:
 
 def test_values_may_be_asked_of_one_channel_of_many() -> None:
     assert values({"smoke": True, "flood": False}, "smoke/0") == {"smoke": True}
+
+
+def entity_of(status: Status, channel: str, key: str) -> Entity:
+    """How a key of a channel is shown."""
+    (field,) = (each for each in channels(status)[channel].fields if each.key == key)
+    assert field.entity is not None
+    return field.entity
+
+
+def test_the_second_speed_of_the_wind_is_that_of_its_gusts() -> None:
+    status: Status = {"speed:0": {"value": 3.0}, "speed:1": {"value": 9.0}}
+    assert entity_of(status, "speed/0", "speed").name is None
+    assert entity_of(status, "speed/1", "speed").name == "Wind gust"
+
+
+def test_a_dimmer_s_faults_are_problems() -> None:
+    status: Status = {"loaderror": True, "overload": True}
+    for key, name in (("loaderror", "Load error"), ("overload", "Overload")):
+        entity = entity_of(status, "sys/0", key)
+        assert (entity.device_class, entity.name, entity.enabled) == ("problem", name, True)
+
+
+def test_the_distance_is_measured_and_the_vibration_noticed() -> None:
+    distance = entity_of({"distance:0": {"value": 5}}, "distance/0", "distance")
+    assert (distance.device_class, distance.state_class) == ("distance", "measurement")
+    vibration = entity_of({"vibration:0": {"value": True}}, "vibration/0", "vibration")
+    assert (vibration.device_class, vibration.platform) == ("vibration", "binary_sensor")

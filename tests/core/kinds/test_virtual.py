@@ -103,6 +103,15 @@ def test_options_that_are_none_are_not_known(options: Json) -> None:
     assert entity_of("enum:200", options=options) == Entity()
 
 
+def test_home_assistant_is_told_no_options_that_it_cannot_show() -> None:
+    options = ["eco", " eco", "None", " full ", " "]
+    assert entity_of("enum:200", options=options).options == ("eco", "full")
+    status = {"enum:200": component("None")}
+    # On MQTT they are as good as any other.
+    assert values(status, "enum/200", options=options)["value"] == "None"
+    assert entity_of("enum:200", options=["None"]) == Entity()
+
+
 def test_devices_with_the_same_settings_share_their_fields() -> None:
     one, other = (
         channels({"number:200": {}, f"number:{number}": component(1)}, facts=facts)
@@ -166,7 +175,7 @@ def test_a_value_fits_its_meaning(object_id: int, value: Json, shown: Json) -> N
     [
         ({"obj_id": 69, "idx": 0, "model_id": 8}, "Target temperature"),
         ({"obj_id": 69, "idx": 1, "model_id": 8}, "Current temperature"),
-        ({"obj_id": 68, "idx": 1, "model_id": 11}, "Gust speed"),
+        ({"obj_id": 68, "idx": 1, "model_id": 11}, "Wind gust"),
         ({"obj_id": 69, "idx": 1, "model_id": 3}, None),
         ({"obj_id": 69, "idx": 7, "model_id": 8}, None),
     ],
@@ -195,3 +204,17 @@ def test_a_ble_device_that_was_never_heard() -> None:
         "bthomedevice/201",
         {"rssi": None, "battery": None, "last_updated": None, "paired": False},
     )
+
+
+def test_what_a_ble_device_tells_itself_is_not_shown_once_more() -> None:
+    owned: dict[str, Json] = {"obj_id": 1, "owner": "bthomedevice:200"}
+    assert not entity_of("bthomesensor:201", **owned).enabled
+    assert entity_of("bthomesensor:201", obj_id=1).enabled
+    assert entity_of("bthomesensor:201", obj_id=69, owner="bthomedevice:200").enabled
+    assert field_of("bthomesensor:201", "last_updated", **owned).entity is None
+    assert field_of("bthomedevice:200", "last_updated").entity is not None
+
+
+@pytest.mark.parametrize("object_id", [71, 72, 75, 76, 78, 79])
+def test_what_came_out_may_also_be_less_than_before(object_id: int) -> None:
+    assert entity_of("bthomesensor:200", obj_id=object_id).state_class == "total"
