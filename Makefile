@@ -10,12 +10,14 @@ demo: .venv/.ready
 run: .venv/.ready
 	@exec $(BIN)/shelly-bridge run -c config.yaml
 
-# Most tests wait rather than compute, so a few at a time; files of their own, so that two suites
-# can run at once.
+# Most tests wait rather than compute, so a few at a time, and then one by one those that need a quiet
+# machine; files of their own, so that two suites can run at once.
 test: .venv/.ready-dev
 	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; export COVERAGE_FILE="$$work/coverage"; \
-	$(BIN)/pytest --numprocesses=3 --dist=worksteal --basetemp="$$work/tests" \
-	    -o cache_dir="$$work/cache" --cov=bridge --cov-report=term:skip-covered; \
+	$(BIN)/pytest -m 'not quiet' --numprocesses=3 --dist=worksteal --basetemp="$$work/tests" \
+	    -o cache_dir="$$work/cache" --cov=bridge --cov-report=; \
+	$(BIN)/pytest -m quiet --basetemp="$$work/tests" -o cache_dir="$$work/cache" \
+	    --cov=bridge --cov-append --cov-report=term:skip-covered; \
 	$(BIN)/coverage report --include='bridge/core/*' --fail-under=95 --skip-covered
 
 lint: .venv/.ready-dev

@@ -75,6 +75,7 @@ def account_settings(config: Config, name: str, resolve: Resolver) -> AccountSet
         allowed_hosts=HostRule(account.allowed_hosts),
         api_url=account.api_url,
         wss_port=account.wss_port,
+        login_page=account.login_page,
         context=cloud_context(account.ca_file, f"accounts.{name}.ca_file"),
         advice=command if page is None else f"{command}, or {page}",
         reconnect_first=config.reconnect.first,

@@ -17,6 +17,9 @@ from bridge.errors import AuthError, FrameError, PeerError
 LARGEST_ANSWER = 65_536
 """Bytes of an answer's body that are read."""
 
+LONGEST_WAIT = 3_600.0
+"""Seconds for which a server can keep us from asking, at most."""
+
 _RATE_LIMITED = b"max_req"
 """Shelly's account API also says it with 401 and this word in the body."""
 
@@ -185,9 +188,11 @@ def _exchange(connection: _Connection, path: str, ask: Ask) -> Answer:
 
 
 def _seconds(header: str | None) -> float | None:
-    """`Retry-After` in s; a date or nonsense counts as nothing said."""
+    """`Retry-After` in s, an hour at most; a date or nonsense counts as nothing said."""
     text = (header or "").strip()
-    return float(text) if text.isascii() and text.isdigit() and len(text) <= 5 else None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        return None
+    return min(float(text), LONGEST_WAIT)
 
 
 def _reason(error: Exception, attempt: Attempt) -> str:

@@ -53,7 +53,7 @@ class Redactor:
         if len(secret) < _SHORTEST:
             return
         with self._lock:
-            if secret in self._lasting or secret in self._recent:
+            if secret in self._lasting or (secret in self._recent and not lasting):
                 return
             if lasting:
                 self._lasting.add(secret)
@@ -114,13 +114,13 @@ def configure(
         )
 
 
-def register_secret(value: str) -> None:
+def register_secret(value: str, *, lasting: bool = False) -> None:
     """Keep `value`, learned at run time (an access token), out of the log from now on.
 
-    Without effect before `configure`.
+    Of those not `lasting` only the newest are kept. Without effect before `configure`.
     """
     if redactor := _redactor():
-        redactor.add(value)
+        redactor.add(value, lasting=lasting)
 
 
 def _redactor() -> Redactor | None:

@@ -82,9 +82,12 @@ class StoreWriter:
                 with self._changed:
                     if self._stopping:
                         return
-                    # What came meanwhile is newer, but need not say everything.
-                    self._waiting[key] = _both(work, self._waiting.get(key, work))
-                    self._waiting.move_to_end(key, last=False)
+                    # What came meanwhile is newer, but need not say everything; its place in the
+                    # order is the newer one's too, or an earlier piece of another kind undid it.
+                    newer = self._waiting.get(key)
+                    self._waiting[key] = work if newer is None else _both(work, newer)
+                    if newer is None:
+                        self._waiting.move_to_end(key, last=False)
                     self._changed.wait_for(lambda: self._stopping, self._retry)
 
     def _write(self, work: Work) -> bool:
@@ -98,7 +101,7 @@ class StoreWriter:
                     code=work.code,
                 )
             elif isinstance(work, DropGrant):
-                self._store.forget_device(work.device, revision=work.revision)
+                self._store.forget_device(work.device, revision=work.revision, kept=work.kept)
             elif isinstance(work, SaveVisitor):
                 self._store.put_visitor(work.visitor)
             elif isinstance(work, SaveComponents):

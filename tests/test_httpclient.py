@@ -366,7 +366,9 @@ def get_answer(status: str, body: bytes, headers: bytes = b"") -> Serve:
         ("429 Slowly", b"", b"Retry-After: 12\r\n", 12.0),
         ("429 Slowly", b"", b"", None),
         ("429 Slowly", b"", b"Retry-After: Sat, 21 Nov 2026 10:00:00 GMT\r\n", None),
-        ("429 Slowly", b"", b"Retry-After: 999999999\r\n", None),
+        ("429 Slowly", b"", b"Retry-After: 99999\r\n", 3_600.0),
+        ("429 Slowly", b"", b"Retry-After: 999999999\r\n", 3_600.0),
+        ("429 Slowly", b"", b"Retry-After: 9999999999\r\n", None),
         ("401 No", b'{"errors":{"max_req":"canary"}}', b"", None),
     ],
 )

@@ -391,3 +391,12 @@ def test_a_filter_of_the_handler_counts() -> None:
     log.warning("mine")
     log.warning("not that")
     assert [text for _, text in sink.got] == ["mine"]
+
+
+def test_a_lasting_secret_outlives_any_number_of_others(out: io.StringIO) -> None:
+    register_secret("lasting-canary-1")
+    register_secret("lasting-canary-1", lasting=True)
+    for number in range(1_000):
+        register_secret(f"token-number-{number}")
+    log.info("it is lasting-canary-1")
+    assert out.getvalue().endswith(": it is ***\n")

@@ -18,6 +18,8 @@ from bridge.core.model import (
     SaveComponents,
     SaveGrant,
     SaveTopics,
+    SaveVisitor,
+    Visitor,
 )
 from bridge.errors import StoreError
 from bridge.store import Store
@@ -52,8 +54,16 @@ class Disk:
     def update_grant(self, device: DeviceId, **options: Any) -> None:
         self._do("update_grant", device, **options)
 
-    def forget_device(self, device: DeviceId, *, revision: int) -> None:
-        self._do("forget_device", device, revision=revision)
+    def forget_device(self, device: DeviceId, **options: Any) -> None:
+        self._do("forget_device", device, **options)
+
+    def put_visitor(self, visitor: Visitor) -> None:
+        self.attempts += 1
+        self.hold.wait(10)
+        if self.full:
+            raise StoreError("the registry cannot be used: disk full")
+        self.calls.append(("put_visitor", visitor.device))
+        self.store.put_visitor(visitor)
 
     def set_topics(self, device: DeviceId, topics: Any) -> None:
         self._do("set_topics", device, topics)
@@ -178,6 +188,29 @@ def test_a_failed_write_does_not_undo_what_came_meanwhile(disk: Disk, writer: St
     assert (grant.host, grant.control, grant.code) == (OTHER_HOST, True, "B")
 
 
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_piece_that_failed_does_not_overtake_what_came_between(
+    disk: Disk, writer: StoreWriter, stays: bool
+) -> None:
+    save, drop = SaveVisitor(Visitor(DEVICE)), DropGrant(DEVICE)
+    first, between = (save, drop) if stays else (drop, save)
+    disk.store.put_visitor(Visitor(OTHER))
+    disk.full = True
+    disk.hold.clear()
+    writer.start()
+    writer.put(first)
+    wait_until(lambda: disk.attempts == 1)
+    writer.put(between)
+    writer.put(first)
+    disk.hold.set()
+    wait_until(lambda: disk.attempts == 2)
+    disk.full = False
+    wait_until(lambda: len(disk.calls) == 2)
+    assert writer.stop(Deadline(5)) == []
+    kept = {visitor.device for visitor in disk.store.visitors()}
+    assert kept == ({DEVICE, OTHER} if stays else {OTHER})
+
+
 def test_a_failing_disk_is_not_hammered(disk: Disk, writer: StoreWriter) -> None:
     disk.full = True
     writer.start()
@@ -226,8 +259,8 @@ def test_the_stop_does_not_wait_for_a_disk_that_stays_full(disk: Disk, started: 
 
 
 def test_a_bug_reaches_the_crash_hook(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: DeviceId, *, revision: int) -> None:
-        raise ZeroDivisionError(revision)
+    def fail(_: DeviceId, **options: Any) -> None:
+        raise ZeroDivisionError(options)
 
     crashes: list[BaseException] = []
     hook: Callable[[str, BaseException], None] = lambda _, error: crashes.append(error)  # noqa: E731 - a hook

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from typing import Any
 from bridge.assembly import mqtt_settings
 from bridge.cli.options import add_config, load_config
 from bridge.config import Config
-from bridge.core import jsontext
 from bridge.core.model import Json
 from bridge.core.topics import Topics
 from bridge.device_http import DeviceClient, Identity, RefusedError
@@ -24,11 +24,10 @@ from bridge.errors import (
     BridgeError,
     ConfigError,
     ConnectionLost,
-    FrameError,
     PeerError,
     Problem,
 )
-from bridge.mqtt.scan import scan_retained
+from bridge.mqtt.ask import ask
 from bridge.store import Store
 
 REBOOT_LIMIT = 60.0
@@ -185,12 +184,15 @@ class _Enrolment:
         if self._now.get("enable") is not True and server is None:
             _say("nothing is set in the device")
             return
-        if not self._is_ours:
+        ours = self._is_ours
+        if not ours:
             self._ask_before_overwriting()
         self._set({"enable": False, "server": None})
         if not _wait(lambda: not self._connected(), REBOOT_LIMIT):
             raise _Stopped(f"the device is still connected after {REBOOT_LIMIT:.0f} s")
         _say("the device does not connect to a server any more")
+        if ours:
+            self._take_away()
 
     @property
     def _is_ours(self) -> bool:
@@ -236,25 +238,25 @@ class _Enrolment:
             return bool(self._options.remove)
 
     def _wait_for_arrival(self) -> None:
-        """Look on MQTT whether the bridge knows the device."""
+        """Ask the bridge by MQTT whether the device is connected to it."""
         topics = Topics(self._config.mqtt.base_topic)
-        settings = mqtt_settings(self._config, self._bridge_id)
         found: dict[str, Json] = {}
 
-        def listed() -> bool:
-            scan = scan_retained(settings, [topics.bridge("devices")], timeout=5.0)
-            found.update(_entry(dict(scan.topics).get(topics.bridge("devices")), self._identity.id))
-            return bool(found)
+        def there() -> bool:
+            answer = self._ask("device/refresh") or {}
+            data = answer.get("data")
+            found.update(data if isinstance(data, dict) else {})
+            return found.get("pending") is True or found.get("connected") is True
 
         try:
-            arrived = _wait(listed, ARRIVAL_LIMIT)
+            arrived = _wait(there, ARRIVAL_LIMIT)
         except PeerError as error:
             _say(f"whether it is on MQTT cannot be seen: {error}")
             return
         if not arrived:
             raise _Stopped(
-                "the device is connected to something at that address, but not listed by the "
-                "bridge; look into the bridge's log"
+                "the device is connected to something at that address, but the bridge does not "
+                "say that it is connected to it; look into the bridge's log"
             )
         if found.get("pending") is True:
             _say(
@@ -264,24 +266,36 @@ class _Enrolment:
         else:
             _say(f"the device is on MQTT as {found.get('topic')}")
 
+    def _ask(self, name: str) -> dict[str, Json] | None:
+        """What the bridge answers to a request about the device; None if it does not."""
+        topics = Topics(self._config.mqtt.base_topic)
+        settings = mqtt_settings(self._config, self._bridge_id)
+        return ask(settings, topics, name, {"id": self._identity.id})
+
+    def _take_away(self) -> None:
+        """Have the bridge forget the device."""
+        try:
+            answer = self._ask("device/remove")
+        except PeerError as error:
+            _say(f"the bridge cannot be asked to forget it: {error}")
+            return
+        if answer is None:
+            _say("the bridge does not run; send device/remove later to have it forget the device")
+        elif answer.get("status") == "ok":
+            _say("the bridge has forgotten it")
+        else:
+            _say(f"the bridge keeps it: {answer.get('error')}")
+
     def _shown(self, server: Json) -> str:
-        """An address without our secret, and without those of others."""
+        """An address without what may be secret in it: the path, a password, what follows."""
         if not isinstance(server, str) or not server:
             return "none"
-        shown = server.replace(self._secret, "***").partition("?")[0]
+        scheme, found, rest = server.partition("://")
+        if not found:
+            return "something that is no address"
+        place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+        shown = f"{scheme}://{place}/…"
         return "".join(char if char.isprintable() else " " for char in shown)[:200]
-
-
-def _entry(document: bytes | None, device: str) -> dict[str, Json]:
-    """What `bridge/devices` says of a device."""
-    try:
-        listed = jsontext.parse(document or b"[]")
-    except FrameError:
-        return {}
-    for item in listed if isinstance(listed, list) else ():
-        if isinstance(item, dict) and item.get("id") == device:
-            return item
-    return {}
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:

@@ -52,14 +52,17 @@ def execute(options: argparse.Namespace) -> int:
     with Store.open(config.data_dir, exclusive=False, writable=True) as store:
         _tell("Open this address in a browser, anywhere, and log in:")
         _tell("")
-        _tell(f"  {login_address(settings.client_id, back, state)}")
+        _tell(f"  {login_address(settings.login_page, settings.client_id, back, state)}")
         _tell("")
         _tell("The browser then goes to an address that may not exist; that does not matter.")
         _tell("Paste that whole address here (or the code in it):")
         sys.stdout.flush()
         code = read_code(sys.stdin.readline(LONGEST_INPUT), state)
         http = make_http(settings)
-        make_tokens(settings, http, LoginVault(store, name), log.register_secret).take(code)
+        tokens = make_tokens(settings, http, LoginVault(store, name), log.register_secret)
+        another = tokens.take(code)
+    if another:
+        _tell("The account is another user's now, whose devices replace those that were there.")
     _tell(f"Logged in to account {name}. A bridge that runs notices it within seconds.")
     return 0
 

@@ -126,6 +126,7 @@ class AccountConfig:
     api_url: str
     wss_port: int
     ca_file: Path | None
+    login_page: str
 
     @property
     def sha1(self) -> Secret | None:

@@ -248,6 +248,12 @@ _ACCOUNT = Section(
         Key("api_url", values.https_url, "https://api.shelly.cloud", "where the password is sent"),
         Key("wss_port", _PORT, "6113", "WebSocket port of the cloud hosts"),
         PathKey("ca_file", files.readable, "PEM of an additional authority, for tests"),
+        Key(
+            "login_page",
+            values.https_url,
+            "https://my.shelly.cloud/oauth_login.html",
+            "where people log in by browser",
+        ),
     ),
 )
 

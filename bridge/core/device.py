@@ -8,15 +8,12 @@ from sys import intern
 
 from bridge.core.kinds.catalog import Channel, Facts, layout, shape
 from bridge.core.kinds.fields import Values
-from bridge.core.merge import merged
+from bridge.core.merge import MOST_MEMBERS, MOST_STATUS, grows, member_weight, merged, weight
 from bridge.core.model import Access, DeviceId, Json, LinkId, SourceKind
 from bridge.core.presses import PRESS, Press, Presses
 
 MOST_KEYS = 256
 """More keys than any channel reports; a component that invents more is not followed."""
-
-MOST_MEMBERS = 512
-"""More members than any status or component has; what invents more is not followed either."""
 
 ChannelKey = tuple[str, int]
 """Kind and number of a channel."""
@@ -186,6 +183,7 @@ class Device:
     def _take_in(self, status: dict[str, Json], changes: Changes, *, full: bool) -> bool:
         """Lay a status over the known one; tells whether the channels may be others now."""
         reshaped = False
+        held: int | None = None
         for key, value in status.items():
             old = self.status.get(key, _UNSEEN)
             if old == value and type(old) is type(value):
@@ -193,9 +191,13 @@ class Device:
             new = self._settled(key, value) if full else merged(old, self._settled(key, value))
             if new is old or (new == old and type(new) is type(old)):
                 continue
-            if _is_endless(new) or (old is _UNSEEN and len(self.status) >= MOST_MEMBERS):
-                changes.refused.append(key)
-                continue
+            if old is _UNSEEN or grows(old, value):
+                held = weight(self.status) if held is None else held
+                more = self._room(key, new, held)
+                if more is None:
+                    changes.refused.append(key)
+                    continue
+                held += more
             if full or old is _UNSEEN:
                 key, new = intern(key), _shared(new)
             self.status[key] = new
@@ -205,6 +207,17 @@ class Device:
                 self._shapes[key] = form
                 reshaped = True
         return reshaped
+
+    def _room(self, key: str, new: Json, held: int) -> int | None:
+        """What a member that grows adds to the weight `held`; None if that is too much."""
+        own = more = weight(new)
+        if key in self.status:
+            more -= weight(self.status[key])
+        elif len(self.status) < MOST_MEMBERS:
+            more += member_weight(key)
+        else:
+            return None
+        return None if own > MOST_MEMBERS or held + more > MOST_STATUS else more
 
     def settle(self, mode: str | None, facts: Mapping[str, Facts], wall: float) -> Changes:
         """Take in what the settings decide: the Gen1 mode, and facts about components."""
@@ -266,7 +279,3 @@ def _shared(value: Json) -> Json:
     if isinstance(value, dict):
         return {intern(key): _shared(item) for key, item in value.items()}
     return [_shared(item) for item in value] if isinstance(value, list) else value
-
-
-def _is_endless(value: Json) -> bool:
-    return isinstance(value, dict | list) and len(value) > MOST_MEMBERS

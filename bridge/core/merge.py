@@ -11,6 +11,18 @@ from __future__ import annotations
 
 from bridge.core.model import Json
 
+MOST_MEMBERS = 512
+"""More members, at whatever depth, than any component has."""
+
+MOST_STATUS = 16 * MOST_MEMBERS
+"""More members than any status has."""
+
+_LONG_TEXT = 64
+"""Characters of a text that count as a member."""
+
+_HEAVY = frozenset({dict, list, str})
+"""All that JSON has whose values take more or less room."""
+
 _WHOLE = frozenset({"available_updates"})
 """Objects that are always told whole: what is no longer in them is no longer so."""
 
@@ -25,6 +37,48 @@ def merged(known: Json, part: Json) -> Json:
     if known == part and type(known) is type(part):
         return known
     return part
+
+
+def within_bounds(known: dict[str, Json], part: dict[str, Json]) -> dict[str, Json]:
+    """`part` laid over a `known` status; `known` itself if that were more than any status has."""
+    result: dict[str, Json] = merged(known, part)
+    return known if grows(known, part) and weight(result) > MOST_STATUS else result
+
+
+def grows(known: Json, part: Json) -> bool:
+    """Whether `part` laid over `known`, or put in its place, could weigh more than `known` does.
+
+    Looks at little but `part`, so it costs nearly nothing where that only brings new values.
+    """
+    if isinstance(known, dict) and isinstance(part, dict):
+        for key, value in part.items():
+            if key not in known:
+                return True
+            if type(value) in _HEAVY and grows(known[key], value):
+                return True
+        return False
+    return type(part) in _HEAVY and weight(part) > weight(known)
+
+
+def weight(value: Json) -> int:
+    """How much room a value takes: its members at every depth, long texts count for several."""
+    if isinstance(value, dict):
+        own = 0
+        for key, item in value.items():
+            own += member_weight(key)
+            if type(item) in _HEAVY:
+                own += weight(item)
+        return own
+    if isinstance(value, list):
+        if _HEAVY.isdisjoint(map(type, value)):
+            return len(value)
+        return len(value) + sum([weight(item) for item in value])
+    return len(value) // _LONG_TEXT if isinstance(value, str) else 0
+
+
+def member_weight(key: str) -> int:
+    """What a member of an object weighs without its value."""
+    return 1 + len(key) // _LONG_TEXT
 
 
 def _overlay(known: dict[str, Json], part: dict[str, Json]) -> dict[str, Json]:

@@ -478,11 +478,12 @@ class SaveVisitor:
 class DropGrant:
     """Forget a grant in the registry, and all that is stored of the device.
 
-    A consent newer than `revision` stays.
+    A consent newer than `revision` stays; so does what is published of one that is `kept`.
     """
 
     device: DeviceId
     revision: int = field(default=0, compare=False)
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bridge.core.device import Changes, ChannelKey, ChannelState, Device
+from bridge.core.device import Changes, ChannelKey, ChannelState, Device, Path
 from bridge.core.dispatch import Dispatch
 from bridge.core.grants import Grants
 from bridge.core.kinds.convert import number
@@ -29,6 +29,7 @@ from bridge.core.model import (
     StatusReported,
 )
 from bridge.core.presence import Presence
+from bridge.core.presses import PRESS
 from bridge.core.publications import Publications
 from bridge.core.registry import Registry
 from bridge.core.results import iso
@@ -82,10 +83,13 @@ class Reports:
         device = self._known(event.device, event.link)
         if device is None:
             return self._unknown(event.device, event.link, now)
+        status, full = event.status, event.full
+        if full and self._is_behind(device, event):
+            device.presses.snapshot(event.link, status, now.wall)
+            status, full = _gaps(device, status), False
         self._heard(device, event, now)
-        full = event.full and not _is_hearsay(device, event.link)
-        changes = device.apply(event.status, full=full, wall=now.wall, link=event.link)
-        effects = self._publications.raw(device, event.status)
+        changes = device.apply(status, full=full, wall=now.wall, link=event.link)
+        effects = self._publications.raw(device, status)
         if changes.layout or not _OF_ITSELF.isdisjoint(changes.components):
             device.firmware = firmware_in(device.status) or device.firmware
             effects += self._presence.update(device)
@@ -107,6 +111,32 @@ class Reports:
             effects += self._presence.judge(device, now)
         effects += self._presence.seen(device, now)
         return effects
+
+    def _is_behind(self, device: Device, event: StatusReported) -> bool:
+        """Whether a whole status is older than what we know by another way.
+
+        A device that is connected to us tells everything itself, and at once; of others it is the
+        age that counts. What a cloud has of a device that it does not reach is old.
+        """
+        if device.paths[event.link].kind is SourceKind.OUTBOUND:
+            return False
+        others = [path for path in device.paths.values() if path.link != event.link]
+        present = [path for path in others if self._is_present(path)]
+        if any(path.kind is SourceKind.OUTBOUND for path in present):
+            return True
+        reached = any(path.online for path in present)
+        if reached and not event.live:
+            return True
+        if not reached and (device.wake_period is None or not others):
+            return False
+        told = reported_at(event.status)
+        return told is not None and device.last_seen is not None and told < device.last_seen
+
+    def _is_present(self, path: Path) -> bool:
+        """Whether the device is thought to be there, by a link that works."""
+        link = self._registry.links.get(path.link)
+        there = not (path.away or path.silent or path.online is False)
+        return there and link is not None and link.connected
 
     def _heard(self, device: Device, event: StatusReported, now: Now) -> None:
         """Remember when the device spoke: now, or when the cloud got what it passes on."""
@@ -133,7 +163,7 @@ class Reports:
         if changes.layout:
             effects += self._presence.describe(device, now)
         for refused in changes.refused:
-            text = f"a component's name or number is not fit for a topic: {refused[:40]!r}"
+            text = f"a component's name or number is not fit, or it is too large: {refused[:40]!r}"
             effects += self._misconduct.record(
                 BadInput("status", "component_name", text, device.id)
             )
@@ -236,11 +266,15 @@ def _renewed(
     return {**kept, **learned}
 
 
-def _is_hearsay(device: Device, link: LinkId) -> bool:
-    """Whether a link only passes on what the device tells us itself, and more completely."""
-    return device.paths[link].kind is not SourceKind.OUTBOUND and any(
-        path.kind is SourceKind.OUTBOUND and not path.away for path in device.paths.values()
-    )
+def _gaps(device: Device, status: Mapping[str, Json]) -> dict[str, Json]:
+    """What an old status has to say: what nobody told before, as long as not all is known."""
+    if device.is_whole:
+        return {}
+    return {
+        key: value
+        for key, value in status.items()
+        if key not in device.status and not key.startswith(PRESS)
+    }
 
 
 def _is_measured(state: ChannelState) -> bool:

@@ -191,8 +191,19 @@ class Requests:
         return self._answer(request, data)
 
     def _refresh(self, request: _Request, _: Now) -> list[Effect]:
+        waiting = self._pending(request)
+        if waiting is not None:
+            return self._answer(request, {"id": waiting, "pending": True})
         device = self._device(request)
-        return [*self._ask(device), *self._answer(request, {"id": device.id})]
+        asked = self._ask(device)
+        data: Data = {
+            "id": device.id,
+            "topic": f"{self._registry.settings.topics.base}/{self._registry.root(device.id)}",
+            "connected": any(
+                path.kind is SourceKind.OUTBOUND and not path.away for path in device.paths.values()
+            ),
+        }
+        return [*asked, *self._answer(request, data)]
 
     def _verify(self, request: _Request, _: Now) -> list[Effect]:
         device = self._device(request)
@@ -227,10 +238,14 @@ class Requests:
             dismissed = self._visitors.dismiss(waiting, now)
             return [*dismissed, *self._answer(request, {"id": waiting})]
         device = self._device(request)
-        for path in device.paths.values():
-            if path.kind is SourceKind.ACCOUNT:
-                text = f"it comes by the account {path.link}, where it can be removed"
+        accounts = [path for path in device.paths.values() if path.kind is SourceKind.ACCOUNT]
+        if accounts:
+            if len(accounts) == len(device.paths):
+                text = f"it comes by the account {accounts[0].link}, where it can be removed"
                 raise _RefusedError(f"{text}; or set devices.{device.id}.disabled")
+            kept: Json = [path.link for path in accounts]
+            effects = self._visitors.detach(device, now)
+            return [*effects, *self._answer(request, {"id": device.id, "kept_by": kept})]
         self._dropped.append(device.id)
         effects = self._grants.remove(device.id, now)
         return [*effects, *self._answer(request, {"id": device.id})]

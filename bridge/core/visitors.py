@@ -16,6 +16,7 @@ from bridge.core.model import (
     DeviceArrived,
     DeviceId,
     DeviceLeft,
+    DropGrant,
     Effect,
     Json,
     LinkId,
@@ -72,6 +73,8 @@ class Visitors:
         self._grants = grants
         self._misconduct = misconduct
         self._saved: dict[DeviceId, Visitor] = {}
+        self._absent: dict[DeviceId, None] = {}
+        """Those that wait for approval and have left, the first that did so first."""
 
     def restore(self, stored: Iterable[Visitor], now: Now) -> None:
         """Take in those that were let in before; they are expected back."""
@@ -106,14 +109,18 @@ class Visitors:
     def _let_wait(self, device: DeviceId, now: Now) -> list[Effect]:
         pending = self._registry.pending
         if device in pending:
+            self._absent.pop(device, None)
             return []
+        effects: list[Effect] = []
         if len(pending) >= MOST_PENDING:
-            return self._too_many(device, f"more than {MOST_PENDING} devices wait for approval")
+            if not self._absent:
+                return self._too_many(device, f"more than {MOST_PENDING} devices wait for approval")
+            effects = self.dismiss(next(iter(self._absent)), now)
         pending[device] = Visitor(device)
         self._presence.list_soon(now)
         place = self._registry.settings.topics.request("device/approve")
         text = f"device {device} wants to connect to the bridge; publish its id to {place}"
-        return [self._event("device_pending", device, now), Log(logging.INFO, text)]
+        return [*effects, self._event("device_pending", device, now), Log(logging.INFO, text)]
 
     def _too_many(self, device: DeviceId, text: str) -> list[Effect]:
         return [*self._misconduct.record(BadInput(LINK, "too_many_devices", text, device))]
@@ -125,13 +132,18 @@ class Visitors:
     def dismiss(self, device: DeviceId, now: Now) -> list[Effect]:
         """Forget a device that waits, until it comes again."""
         del self._registry.pending[device]
+        self._absent.pop(device, None)
         self._presence.list_soon(now)
         return [Release(device, SourceKind.OUTBOUND)]
 
     def _let_in(self, device_id: DeviceId, now: Now) -> list[Effect]:
         waited = self._registry.pending.pop(device_id, None)
         device, new = self._registry.meet(device_id)
-        device.paths[LINK] = _path()
+        away = device_id in self._absent
+        self._absent.pop(device_id, None)
+        device.paths[LINK] = _path(away=away)
+        if away:
+            self._await(device, now)
         if waited is not None:
             device.code = device.code or waited.code
             device.name = device.name or waited.name or None
@@ -141,6 +153,9 @@ class Visitors:
 
     def left(self, event: DeviceLeft, now: Now) -> list[Effect]:
         """A device is gone; one that sleeps is only asleep, any other may be back in a moment."""
+        if event.device in self._registry.pending:
+            self._absent[event.device] = None
+            return []
         device = self._registry.devices.get(event.device)
         path = device.paths.get(event.link) if device is not None else None
         if device is None or path is None:
@@ -183,6 +198,17 @@ class Visitors:
             return []
         self._saved[device_id] = visitor
         return [SaveVisitor(visitor)]
+
+    def detach(self, device: Device, now: Now) -> list[Effect]:
+        """Somebody wants a device gone that an account keeps: only its other ways here end."""
+        effects: list[Effect] = [DropGrant(device.id, device.revision, kept=True)]
+        for path in list(device.paths.values()):
+            if path.kind is not SourceKind.ACCOUNT:
+                effects += self._grants.leave(device, path.link, now)
+                effects.append(Release(device.id, path.kind))
+        self.forget(device.id)
+        effects += self._presence.describe(device, now)
+        return effects + self._presence.judge(device, now)
 
     def forget(self, device: DeviceId) -> None:
         """A device was taken away."""

@@ -70,13 +70,13 @@ def scan_retained(
 
     Raises ConnectFailed. `wakeup` lets another thread stop the scan.
     """
-    with _waiting(wakeup) as own, _connected(settings, "-scan", own, CONNECT_TIME) as connection:
+    with waiting(wakeup) as own, connected(settings, "-scan", own, CONNECT_TIME) as connection:
         return _collect(connection, filters, Deadline(timeout), limit, own)
 
 
 def try_login(settings: ConnectionSettings, timeout: float = CONNECT_TIME) -> str:
     """Connect once and leave again; the protocol version. Raises ConnectFailed."""
-    with _waiting(None) as own, _connected(settings, "-check", own, timeout) as connection:
+    with waiting(None) as own, connected(settings, "-check", own, timeout) as connection:
         return connection.protocol
 
 
@@ -110,7 +110,8 @@ def _bridge_id(info: bytes) -> str | None:
 
 
 @contextmanager
-def _waiting(wakeup: Wakeup | None) -> Iterator[Wakeup]:
+def waiting(wakeup: Wakeup | None) -> Iterator[Wakeup]:
+    """The given wake-up, or one for the time being."""
     if wakeup is not None:
         yield wakeup
         return
@@ -122,9 +123,10 @@ def _waiting(wakeup: Wakeup | None) -> Iterator[Wakeup]:
 
 
 @contextmanager
-def _connected(
+def connected(
     settings: ConnectionSettings, suffix: str, wakeup: Wakeup, limit: float
 ) -> Iterator[Connection]:
+    """A connection for the time being; raises ConnectFailed."""
     dialer = Dialer(settings.host, settings.port, tls_context(settings))
     retry = Retry(settings.protocol)
     while True:

@@ -212,6 +212,7 @@ def _describe_accounts(world: World, password_files: Sequence[Path]) -> Iterator
         yield f"    wss_port: {world.port}"
         yield f"    ca_file: {world.ca_file}"
         yield f"    allowed_hosts: [{account.host}]"
+        yield f"    login_page: {world.login_url}"
     yield from ("", f"The page where people log in to these accounts is {world.login_url}", "")
 
 

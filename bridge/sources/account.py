@@ -29,8 +29,6 @@ from bridge.sources.session import PATH
 from bridge.sources.timing import Timing
 from bridge.threads import CrashHook, Deadline
 
-LOGIN_PAGE = "https://my.shelly.cloud/oauth_login.html"
-
 
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
@@ -47,6 +45,7 @@ class AccountSettings:
     allowed_hosts: HostRule
     api_url: str
     wss_port: int
+    login_page: str
     context: ssl.SSLContext
     advice: str
     reconnect_first: float = 1.0
@@ -55,13 +54,13 @@ class AccountSettings:
     timing: Timing = field(default_factory=Timing)
 
 
-def login_address(client_id: str, redirect: str, state: str) -> str:
-    """Shelly's login page; it sends the browser to `redirect` with a code and the `state`.
+def login_address(page: str, client_id: str, redirect: str, state: str) -> str:
+    """Shelly's login `page`; it sends the browser to `redirect` with a code and the `state`.
 
     The state comes back as it is written here, so it must need no encoding. (Shelly docs.)
     """
     query = {"client_id": client_id, "redirect_uri": redirect, "state": state}
-    return f"{LOGIN_PAGE}?{urlencode(query)}"
+    return f"{page}?{urlencode(query)}"
 
 
 def make_http(settings: AccountSettings) -> AccountHttp:
@@ -154,12 +153,17 @@ class AccountSource:
 
     def login_address(self, redirect: str, state: str) -> str:
         """Where somebody logs in to the account; see `login_address`."""
-        return login_address(self._settings.client_id, redirect, state)
+        settings = self._settings
+        return login_address(settings.login_page, settings.client_id, redirect, state)
 
-    def take_code(self, code: str) -> None:
-        """Log in with the code that came of it; raises `PeerError`. Any thread may call it."""
-        self._tokens.take(code)
+    def take_code(self, code: str) -> bool:
+        """Log in with the code that came of it; raises `PeerError`. Any thread may call it.
+
+        Tells whether the account is another user's than before.
+        """
+        another = self._tokens.take(code)
         self._link.reconnect()
+        return another
 
     def beats(self) -> dict[str, int]:
         """See `Source.beats`."""

@@ -15,6 +15,7 @@ from bridge.core.backoff import LASTED, Backoff
 from bridge.core.model import DeviceId, LinkId, RefreshAnswered
 from bridge.errors import AuthError, PeerError
 from bridge.httpclient import NoAnswerError, RateLimitedError
+from bridge.sources import jwt
 from bridge.sources.account_http import AccountHttp, NotServedError
 from bridge.sources.account_roll import Listing, Roll
 from bridge.sources.account_status import read
@@ -236,9 +237,10 @@ class Errands:
         token = self._token = self._tokens.get()
         own = None
         if self._shared:
-            entries, _ = read(self._http.all_status(token, shared=False))
-            own = frozenset(entry.device for entry in entries)
-        return Listing(epoch, *read(self._http.all_status(token, shared=self._shared)), own)
+            entries, _, unread = read(self._http.all_status(token, shared=False))
+            own = unread | {entry.device for entry in entries}
+        entries, wrong, unread = read(self._http.all_status(token, shared=self._shared))
+        return Listing(epoch, entries, wrong, own, unread, jwt.user(jwt.claims(token.text)))
 
     def _awaited(self, asked: frozenset[DeviceId]) -> frozenset[DeviceId]:
         """Those who still wait for an answer, which they get now: a lost connection is one too."""

@@ -28,8 +28,15 @@ LONGEST_NAME = 100
 
 _RATE_LIMITED = "max_req"
 _SECRET_FIELDS = frozenset({"password", "code", "refresh_token"})
-_SHOWN = re.compile(r"(?:[A-Za-z]{1,20}[ _]?){1,10}", re.ASCII)
+_SHOWN = re.compile(r"(?:(?:[A-Za-z]{1,20}|[0-9]{1,4})(?:[ _.,:;!?'()/-]{1,3}|$)){1,25}", re.ASCII)
 """What is shown of an answer that refuses: a few plain words, no secret that was sent."""
+
+_OUTAGE = re.compile(
+    r"maintenance|unavailable|temporar|overload|internal|server.?error|time.?out|timed.out"
+    r"|try.(?:again.)?later"
+)
+_REFUSAL = re.compile(r"wrong|invalid|incorrect|expired|denied|not.found|unauthori|bad")
+"""What the complaints (in lower case) of an answer speak of; a refusal counts for more."""
 
 
 class NotServedError(PeerError):
@@ -121,7 +128,11 @@ class AccountHttp:
         return self._oauth(Ask(f"{base}/oauth/auth", {"client_id": self._client_id, **fields}))
 
     def _oauth(self, ask: Ask) -> dict[str, Json]:
-        """The answer of a login or token endpoint; what it refuses with is not documented."""
+        """The answer of a login or token endpoint; what it refuses with is not documented.
+
+        `AuthError` only if it reads like a refusal: what a proxy or a broken server says of its
+        own troubles costs no login.
+        """
         answer = self._ask(ask)
         if answer.status not in (200, 400, 401, 403):
             _check_served(answer)
@@ -129,10 +140,10 @@ class AccountHttp:
         answer.check_rate()
         try:
             content = answer.read()
-        except PeerError:
+        except PeerError as error:
             if answer.status == 200:
                 raise
-            content = {}
+            raise PeerError(f"{error} (HTTP {answer.status})") from None
         if answer.status == 200 and content.get("isok") is not False and "error" not in content:
             return content
         words = _complaints(content)
@@ -145,7 +156,10 @@ class AccountHttp:
             for word in words
             if _SHOWN.fullmatch(word) and not any(value in word.lower() for value in sent)
         )
-        raise AuthError(f"{answer.host}: refused ({shown or f'HTTP {answer.status}'})")
+        said = f"({shown or f'HTTP {answer.status}'})"
+        if not _is_refusal(answer.status, content, words):
+            raise PeerError(f"{answer.host}: cannot answer now {said}")
+        raise AuthError(f"{answer.host}: refused {said}")
 
     def _data(self, ask: Ask) -> Mapping[str, Json]:
         answer = self._ask(ask)
@@ -172,6 +186,14 @@ class AccountHttp:
 def _check_served(answer: Answer) -> None:
     if answer.status == 404:
         raise NotServedError(f"{answer.host}: answered HTTP 404")
+
+
+def _is_refusal(status: int, content: Mapping[str, Json], words: list[str]) -> bool:
+    text = "\n".join(words).lower()
+    if _REFUSAL.search(text) is not None:
+        return True
+    told = bool(words) or content.get("isok") is False
+    return (told or status == 401) and _OUTAGE.search(text) is None
 
 
 def _complaints(content: Mapping[str, Json]) -> list[str]:

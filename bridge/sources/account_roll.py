@@ -7,9 +7,10 @@ let us wait; so the engine's own thread must never take it.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from bridge.core.model import (
@@ -33,10 +34,15 @@ LONGEST_PAUSE = 3_600.0
 PRESS_KEPT = 15.0
 """Seconds for which a button press of a device waits for the device to be listed."""
 
+DOUBTED = 60
+"""Pauses between lists for which devices are kept that a list suddenly lacks in masses."""
+
 _MOST_STRANGERS = 1_000
 _MOST_PRESSES = 100
 _PRESS = "v_eve:"
 _STAMPS = frozenset({"serial", "ts"})
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -51,13 +57,16 @@ class _Stranger:
 class Listing:
     """What an account says of its devices; `epoch` is what `Roll.ask` gave.
 
-    `own` are those that it may command; None: all of them.
+    `own` are those that it may command; None: all of them. `unread` are there, but nothing of
+    theirs could be read. `user` is whose account it is, empty if that is not known.
     """
 
     epoch: int
     entries: Sequence[Entry]
     wrong: Sequence[FrameError]
     own: frozenset[DeviceId] | None = None
+    unread: frozenset[DeviceId] = frozenset()
+    user: str = ""
 
 
 class Roll:
@@ -73,6 +82,10 @@ class Roll:
         self._names: Mapping[DeviceId, str] = {}
         self._told: tuple[ListedDevice, ...] | None = None
         self._missing: dict[DeviceId, float] = {}
+        self._absent: set[DeviceId] = set()
+        """Devices that are offline since lists that are doubted lack them."""
+        self._doubting = False
+        self._user = ""
         self._empty_since: float | None = None
         self._strangers: dict[DeviceId, _Stranger] = {}
         self._presses: deque[tuple[float, StatusReported]] = deque(maxlen=_MOST_PRESSES)
@@ -143,11 +156,12 @@ class Roll:
             self._asking = False
             self._overlay.clear()
             new = found.keys() - self._listed.keys()
-            if not self._update(found, answer.own, now):
+            back = self._absent & found.keys()
+            if not self._update(found, answer, now):
                 return True
             for device, entry in found.items():
                 answers = everything or device in asked
-                if answers or device in new:
+                if answers or device in new or device in back:
                     self._tell(entry, answers=answers)
             for device in asked - found.keys():
                 self._sink(RefreshAnswered(self._link, device, "failed"))
@@ -165,16 +179,15 @@ class Roll:
             if self._told is not None:
                 self._tell_list()
 
-    def _update(
-        self, found: Mapping[DeviceId, Entry], own: Container[DeviceId] | None, now: float
-    ) -> bool:
+    def _update(self, found: Mapping[DeviceId, Entry], answer: Listing, now: float) -> bool:
         """Take in who is listed; False if that is nobody and should be asked again.
 
         A device has to be missing twice: what a cloud forgets for a moment is not gone.
         """
-        sure = 0.8 * self._again
+        own = answer.own
         self._empty_since = now if self._empty_since is None or found else self._empty_since
-        if not found and not self._listed and now - self._empty_since < sure:
+        doubtful = DOUBTED * self._again
+        if not found and not self._listed and now - self._empty_since < doubtful:
             self._wanted_at = now + self._again
             return False
         listed = {
@@ -186,14 +199,17 @@ class Roll:
             )
             for entry in found.values()
         }
-        missing = {}
-        for device, was in self._listed.items():
-            since = self._missing.get(device, now)
-            if device not in listed and now - since < sure:
-                listed[device], missing[device] = was, since
-        self._listed, self._missing = listed, missing
+        listed |= {
+            device: was
+            for device, was in self._listed.items()
+            if device in answer.unread and device not in listed
+        }
+        kept = self._keep(self._listed.keys() - listed.keys(), answer.user, now)
+        listed |= {device: self._listed[device] for device in kept}
+        self._absent &= kept
+        self._listed = dict(sorted(listed.items()))
         self._listed_at = now
-        self._wanted_at = now + self._again if missing else None
+        self._wanted_at = now + self._again if kept else None
         for device, stranger in list(self._strangers.items()):
             if device in listed:
                 del self._strangers[device]
@@ -202,6 +218,33 @@ class Roll:
                 stranger.pause = min(2 * stranger.pause, LONGEST_PAUSE)
         self._tell_list()
         return True
+
+    def _keep(self, gone: Set[DeviceId], user: str, now: float) -> Set[DeviceId]:
+        """Which of the devices that a list lacks are kept for now.
+
+        A list that lacks more than half of them is doubted: then they are offline, and go later.
+        After a login of another user nothing is doubted.
+        """
+        another = "" not in (user, self._user) and user != self._user
+        self._user = user or self._user
+        doubting = not another and 2 * len(gone) > len(self._listed)
+        # Where the cloud comes to its senses, the rest has to be missing anew.
+        known = {} if self._doubting and not doubting else self._missing
+        missing = {device: known.get(device, now) for device in gone}
+        self._doubting = doubting
+        sure = 0.8 * self._again
+        limit = DOUBTED * self._again if doubting else 0.0 if another else sure
+        self._missing = {device: since for device, since in missing.items() if now - since < limit}
+        kept = self._missing.keys()
+        absent = {device for device, since in self._missing.items() if now - since >= sure}
+        fresh = absent - self._absent
+        if fresh:
+            text = "%s: the cloud lists %d of %d devices no more; they are kept for an hour"
+            _log.warning(text, self._link, len(fresh), len(self._listed))
+        self._absent |= fresh
+        for device in sorted(fresh):
+            self._sink(OnlineReported(self._link, device, False))
+        return kept
 
     def _tell_list(self) -> None:
         listed = tuple(self._listed.values())

@@ -8,19 +8,17 @@ socket, no thread and no clock.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from bridge.core.ids import device_from_hex
-from bridge.core.merge import merged
+from bridge.core.merge import merged, within_bounds
 from bridge.core.model import DeviceId, Json, OnlineReported, StatusReported
 from bridge.errors import FrameError
 
 MOST_DEVICES = 5_000
 """Devices of one account."""
-
-MOST_MEMBERS = 1_024
-"""Members of one device's status that are remembered; more than any has."""
 
 _LONGEST_CODE = 300
 
@@ -35,10 +33,16 @@ class Entry:
     status: dict[str, Json]
 
 
-def read(devices: Mapping[str, Any]) -> tuple[list[Entry], list[FrameError]]:
-    """The devices of an `all_status` answer, and what is wrong with the others."""
+def read(
+    devices: Mapping[str, Any],
+) -> tuple[list[Entry], list[FrameError], frozenset[DeviceId]]:
+    """The devices of an `all_status` answer, what is wrong with the others, and who those are.
+
+    Who they are is told by the key: an entry that cannot be read is of a device all the same.
+    """
     found: dict[DeviceId, Entry] = {}
     wrong = []
+    unread = set()
     for key, value in devices.items():
         try:
             entry = _entry(key, value)
@@ -46,9 +50,11 @@ def read(devices: Mapping[str, Any]) -> tuple[list[Entry], list[FrameError]]:
                 raise FrameError("listed_twice", f"{entry.device} is listed twice")
         except FrameError as error:
             wrong.append(error)
+            with suppress(FrameError):
+                unread.add(device_from_hex(key))
         else:
             found[entry.device] = entry
-    return list(found.values()), wrong
+    return list(found.values()), wrong, frozenset(unread - found.keys())
 
 
 def _entry(key: str, value: Json) -> Entry:
@@ -85,9 +91,7 @@ class Overlay:
             return
         self._online[event.device] = True
         known = self._status.setdefault(event.device, {})
-        new = merged(known, event.status)
-        if len(new) <= MOST_MEMBERS:
-            self._status[event.device] = new
+        self._status[event.device] = within_bounds(known, event.status)
 
     def over(self, entry: Entry) -> Entry:
         """An entry of the answer, with what is newer."""

@@ -2,10 +2,11 @@
 
     stored access token ─► refresh token ─► stored code ─► e-mail and password ─► somebody logs in
 
-What the cloud refuses is forgotten for good and the next one is tried; what only fails (no
-answer, too many questions) is tried again later. A password that was refused twice is not sent
-any more, for accounts lock, until the configuration has another one. (Shelly docs, Real Time
-Events; the refresh token as Shelly's app uses it.)
+What the cloud refuses is left out and the next one is tried; if it is refused once more ten
+minutes later it is forgotten for good. What only fails (no answer, too many questions) is tried
+again later. All of them have to be of one user; another one comes only by `take`. A password
+that was refused twice is not sent any more, for accounts lock, until the configuration has
+another one. (Shelly docs, Real Time Events; the refresh token as Shelly's app uses it.)
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ from bridge.sources.patience import Patience
 MOST_REFUSALS = 2
 """How often the same password is sent although it is refused."""
 
+BETWEEN_REFUSALS = 600.0
+"""Seconds after which a refresh token or code that was refused is tried once more."""
+
 BETWEEN_PASSWORDS = 60.0
 """Seconds before a refused password is sent for the second time."""
 
@@ -56,6 +60,7 @@ MARGIN = 600.0
 """A token is renewed in its last ten minutes (s), or last fifth if that is shorter."""
 
 _BASE = re.compile(r"https://([a-z0-9.-]{1,253})(:[0-9]{1,5})?/?", re.ASCII)
+_LOCAL = re.compile(r"(?:.+\.)?localhost", re.ASCII)
 _ROUNDS = 100_000
 _HIGHEST_PORT = 65_535
 
@@ -113,6 +118,10 @@ class AccountTokens:
         self._ends = 0.0
         """Until when the token may be used although it should be renewed (monotonic s)."""
         self._patience = Patience()
+        self._refused_at: dict[str, float] = {}
+        """Refresh token and code that were refused once: when (monotonic s)."""
+        self._owner = (0, "")
+        """Whose the login with this count is."""
         self._astray = 0
         self._mistrusted = False
         """Hosts do not take what the refresh token and the code give."""
@@ -169,8 +178,11 @@ class AccountTokens:
                 self._start_anew()
             return newer
 
-    def take(self, code: str) -> None:
-        """Log in with a code that somebody got from Shelly's page; raises `PeerError`."""
+    def take(self, code: str) -> bool:
+        """Log in with a code that somebody got from Shelly's page; raises `PeerError`.
+
+        Tells whether the account is another user's than before.
+        """
         code = code.strip()
         self._register_secret(code)
         if not jwt.is_jwt(code):
@@ -182,12 +194,18 @@ class AccountTokens:
             except AuthError as error:
                 raise AuthError(f"the cloud does not take this code: {error}") from None
             try:
-                count = max(self._login.count, self._vault.load().count) + 1
+                before = self._vault.load()
+                was = self._user(before)
+                count = max(self._login.count, before.count) + 1
                 token = self._use(Login(count, code=code), answer, durably=True)
             except StoreError as error:
                 raise PeerError(f"the login cannot be stored: {error}") from None
             self._token = token
             self._start_anew()
+            another = "" not in (was, self._owner[1]) and was != self._owner[1]
+        if another:
+            _log.warning("the login of an account is another user's than the one before")
+        return another
 
     # The steps
 
@@ -200,9 +218,9 @@ class AccountTokens:
             wait = max(error.retry_after or 0.0, AFTER_RATE_LIMIT)
             raise self._patience.failed(error, wait) from None
         except _LaterError as error:
-            raise self._patience.failed(error.cause, error.seconds) from None
+            raise self._patience.failed(error.cause, self._until_look(error.seconds)) from None
         except AuthError as error:
-            raise self._patience.failed(error, NEXT_LOOK) from None
+            raise self._patience.failed(error, self._until_look(NEXT_LOOK)) from None
         except PeerError as error:
             self._astray += isinstance(error, NotServedError)
             raise self._patience.failed(error) from None
@@ -220,6 +238,7 @@ class AccountTokens:
         for text in (stored.access, stored.refresh, stored.code):
             self._register_secret(text)
         self._loaded = True
+        self._owner = (stored.count, self._user(stored))
         return self._login if self._unsaved and stored.count == self._login.count else stored
 
     def _stored(self) -> Token | None:
@@ -228,6 +247,9 @@ class AccountTokens:
         ends = jwt.moment(jwt.claims(text), "exp")
         left = 0.0 if ends is None else ends - time.time()
         base = self._usable(jwt.claims(text).get("user_api_url"))
+        whose = jwt.user(jwt.claims(self._login.code))
+        if "" not in (whose, jwt.user(jwt.claims(text))) and whose != jwt.user(jwt.claims(text)):
+            return None
         if self._token is not None or left <= SHORTEST or base is None:
             return None
         return self._made(text, left, ends, base)
@@ -235,28 +257,52 @@ class AccountTokens:
     def _by_refresh(self) -> Token | None:
         login = self._login
         base = self._usable(login.base)
-        if not login.refresh or base is None:
+        if not login.refresh or base is None or self._rests(login.refresh):
             return None
         try:
             answer = self._http.renew(base, login.refresh)
         except AuthError as error:
-            _log.warning("the refresh token is no longer good: %s", error)
-            self._save(replace(login, access="", refresh=""))
+            _log.warning("the cloud does not take the refresh token: %s", error)
+            if self._is_over(login.refresh):
+                self._save(replace(login, access="", refresh=""))
             return None
         return self._use(login, answer)
 
     def _by_code(self) -> Token | None:
         login = self._login
         base = self._usable(jwt.claims(login.code).get("user_api_url"))
-        if not login.code or base is None:
+        if not login.code or base is None or self._rests(login.code):
             return None
         try:
             answer = self._http.exchange(base, login.code)
         except AuthError as error:
-            _log.warning("the stored code is no longer good: %s", error)
-            self._save(replace(login, access="", code=""))
+            _log.warning("the cloud does not take the stored code: %s", error)
+            if self._is_over(login.code):
+                self._save(replace(login, access="", code=""))
             return None
         return self._use(login, answer)
+
+    def _rests(self, secret: str) -> bool:
+        """Whether it was refused lately, so that it is not the time to try it again."""
+        at = self._refused_at.get(secret)
+        return at is not None and time.monotonic() < at + BETWEEN_REFUSALS
+
+    def _is_over(self, secret: str) -> bool:
+        """It was refused; whether that was the second time, so that it is to be forgotten."""
+        if self._refused_at.pop(secret, None) is not None:
+            return True
+        self._refused_at[secret] = time.monotonic()
+        while len(self._refused_at) > 2:
+            del self._refused_at[next(iter(self._refused_at))]
+        return False
+
+    def _until_look(self, seconds: float) -> float:
+        """How long to wait (s), at most `seconds`: something may have to be tried once more."""
+        now = time.monotonic()
+        again = [at + BETWEEN_REFUSALS - now for at in self._refused_at.values()]
+        earliest = min([seconds, *(wait for wait in again if wait > 0)])
+        # A password is not sent again before its time, whatever else there is to try.
+        return max(earliest, min(seconds, BETWEEN_PASSWORDS))
 
     def _by_password(self) -> Token:
         if self._credentials is None:
@@ -267,6 +313,7 @@ class AccountTokens:
         except PeerError as error:
             raise _LaterError(error, BETWEEN_PASSWORDS) from None
         fresh = Login(self._login.count, base=base, code=code)
+        self._check_user(self._user(self._login), code, "the e-mail address is")
         self._save(fresh)
         try:
             return self._use(fresh, self._http.exchange(base, code))
@@ -305,13 +352,28 @@ class AccountTokens:
         if not jwt.is_jwt(text):
             raise PeerError("the cloud's answer holds no token")
         base = self._base(text, "the token")
+        self._check_user(self._user(login), text, "the new token is")
         new = replace(login, base=base, access=text, refused="", refusals=0)
         if jwt.is_secret(refresh):
             new = replace(new, refresh=refresh)
         self._save(new, durably=durably)
         self._mistrusted, self._astray = False, 0
+        self._refused_at.clear()
         said = jwt.claims(text)
+        self._owner = (new.count, jwt.user(said) or self._user(login))
         return self._made(text, _lifetime(said, answer), jwt.moment(said, "exp"), base)
+
+    def _user(self, login: Login) -> str:
+        """Whose a login is; empty if nothing tells it."""
+        told = jwt.user(jwt.claims(login.code)) or jwt.user(jwt.claims(login.access))
+        return told or (self._owner[1] if self._owner[0] == login.count else "")
+
+    def _check_user(self, whose: str, text: str, what: str) -> None:
+        """Raise `_LaterError` if a token or code is another user's than the login."""
+        told = jwt.user(jwt.claims(text))
+        if "" not in (whose, told) and whose != told:
+            error = f"{what} another user's than the login; to change the user, {self._advice}"
+            raise _LaterError(AuthError(error), NEXT_LOOK)
 
     def _made(self, text: str, lifetime: float, expires: float | None, base: str) -> Token:
         lifetime = min(max(lifetime, SHORTEST), LONGEST)
@@ -337,6 +399,8 @@ class AccountTokens:
             raise PeerError(f"{what} does not name the account's host")
         if not self._rule.accepts(match[1]):
             raise PeerError(f"{what} names a host that is not in the account's allowed_hosts")
+        if match[2] not in (None, ":443") and not _LOCAL.fullmatch(match[1]):
+            raise PeerError(f"{what} names a port of its host, as only this machine may have it")
         return f"https://{match[1]}{match[2] or ''}"
 
     def _save(self, login: Login, *, durably: bool = False) -> None:
@@ -364,6 +428,7 @@ class AccountTokens:
 
     def _start_anew(self) -> None:
         self._astray, self._mistrusted = 0, False
+        self._refused_at.clear()
         self._patience.forgive()
 
 

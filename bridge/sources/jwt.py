@@ -71,6 +71,13 @@ def claims(text: str) -> dict[str, Json]:
         return {}
 
 
+def user(said: dict[str, Json]) -> str:
+    """Whose the JWT is, by its claims; empty if that is not told."""
+    value = said.get("user_id")
+    told = isinstance(value, str | int) and not isinstance(value, bool)
+    return str(value) if told else ""
+
+
 def moment(said: dict[str, Json], name: str) -> float | None:
     """A time (unix s) among the claims; None if it is missing or no time."""
     value = said.get(name)

@@ -6,11 +6,13 @@ The link is the listener: it is connected while it listens. (Shelly docs, Gen2 W
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from urllib.parse import quote
 
 from websockets.frames import CloseCode
 
@@ -20,6 +22,7 @@ from bridge.core.model import (
     CallDevice,
     CommandNotSent,
     DeviceId,
+    Json,
     LinkChanged,
     LinkId,
     LinkState,
@@ -29,8 +32,10 @@ from bridge.core.model import (
 )
 from bridge.errors import FrameError
 from bridge.sources.base import Sink
+from bridge.sources.outbound_allowance import Allowance
 from bridge.sources.outbound_device import Known, Order, Shared, Visit
-from bridge.sources.outbound_door import FULL, Refusal
+from bridge.sources.outbound_door import FLOOD, FULL, Refusal
+from bridge.sources.outbound_feed import Feed
 from bridge.sources.outbound_server import DeviceServer
 from bridge.sources.outbound_wire import Wire
 from bridge.sources.timing import OutboundTiming
@@ -43,6 +48,14 @@ MOST_KNOWN = 2_000
 
 MOST_WAITING = 16
 """Commands that wait for one device to wake."""
+
+MOST_UNHEARD = 16
+"""Messages of a connection that waits to be let in."""
+
+LONGEST_DEBT = 5.0
+"""Seconds; a device that sent far too much is not let in again before it could send more."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,7 @@ class OutboundSource:
 
     def __init__(self, settings: OutboundSettings, sink: Sink, on_crash: CrashHook) -> None:
         """Bind the listener; raises `StartError` if that fails."""
-        self._sink = sink
+        self._sink = self._feed = Feed(sink, on_crash)
         self._server = DeviceServer(
             settings.host,
             settings.port,
@@ -73,15 +86,25 @@ class OutboundSource:
             settings.context,
         )
         self.port = self._server.port
-        self._shared = Shared(LINK, sink, settings.timing, self._server.run, settings.passwords)
+        self._shared = Shared(
+            LINK,
+            self._sink,
+            settings.timing,
+            self._server.run,
+            settings.passwords,
+            partial(_without, settings.secret),
+        )
         self._known: dict[DeviceId, Known] = {}
         """Changed by the server's thread only; others look up single devices."""
         self._visits: dict[Wire, Visit] = {}
+        self._contests: dict[Wire, list[bytes]] = {}
+        """Connections as a device that is there already, and what they said so far."""
 
     # Any thread, or the engine's
 
     def start(self) -> None:
         """Listen."""
+        self._feed.start()
         self._server.start()
 
     def serves(self, link: LinkId) -> bool:
@@ -118,7 +141,7 @@ class OutboundSource:
 
     def beats(self) -> dict[str, int]:
         """See `Source.beats`."""
-        return self._server.beats()
+        return self._server.beats() | self._feed.beats()
 
     def reconnect(self, link: LinkId) -> None:
         """Close the connections of all devices; they come back by themselves."""
@@ -131,9 +154,14 @@ class OutboundSource:
 
     def stop(self, deadline: Deadline) -> list[str]:
         """Close everything."""
-        return self._server.stop(deadline)
+        return self._server.stop(deadline) + self._feed.stop(deadline)
 
     # The server's thread
+
+    @property
+    def is_busy(self) -> bool:
+        """See `outbound_server.Owner`."""
+        return self._feed.is_full
 
     def listening(self) -> None:
         """See `outbound_server.Owner`."""
@@ -149,27 +177,83 @@ class OutboundSource:
         try:
             frame = rpc_frames.decode(data)
             if visit is None:
-                visit = self._welcome(frame.device, wire)
+                visit = self._welcome(frame.device, wire, data)
             if visit is not None:
                 visit.take(frame)
         except FrameError as error:
-            if error.kind == "utf8":
+            if error.kind in ("utf8", "impatient"):
                 raise
             self.broken(wire, error)
 
-    def _welcome(self, device: DeviceId, wire: Wire) -> Visit | None:
-        """A connection told which device it is of."""
-        if not self._server.name(wire):
-            self.refused(wire.address, FULL)
-            wire.close(CloseCode.TRY_AGAIN_LATER, "too many connections")
-            return None
+    def _welcome(self, device: DeviceId, wire: Wire, data: bytes) -> Visit | None:
+        """A connection told which device it is of; None if it has to wait, or may not come in."""
+        now = asyncio.get_running_loop().time()
         known = self._known.get(device)
+        if known is not None and self._contested(known, wire):
+            self._contest(known, wire, data, now)
+            return None
+        if not self._server.name(wire):
+            self._turn_away(wire, FULL, "too many connections")
+            return None
         if known is None:
             self._forget_some()
-            known = self._known[device] = Known(device)
+            known = self._known[device] = Known(device, Allowance(now))
+        wire.pay_with(known.allowance)
+        if known.allowance.wait(now) > LONGEST_DEBT:
+            self._turn_away(wire, FLOOD, "too much")
+            return None
+        if known.address not in (None, wire.address):
+            text = "%s: the device %s connects from this address now, before from %s"
+            _log.warning(text, wire.address, device, known.address)
+        known.address = wire.address
         visit = self._visits[wire] = Visit(known, wire, self._shared)
         visit.begin()
         return visit
+
+    def _turn_away(self, wire: Wire, refusal: Refusal, reason: str) -> None:
+        self.refused(wire.address, refusal)
+        wire.close(CloseCode.TRY_AGAIN_LATER, reason)
+
+    def _contested(self, known: Known, wire: Wire) -> bool:
+        """Whether the device is there already, by a connection from another address."""
+        older = known.visit.wire if known.visit is not None else None
+        return older is not None and older.is_open and older.address != wire.address
+
+    def _contest(self, known: Known, wire: Wire, data: bytes, now: float) -> None:
+        """Hear first whether the older connection lives; a device may also just have moved."""
+        waiting = self._contests.get(wire)
+        if waiting is not None:
+            waiting.append(data)
+            if len(waiting) > MOST_UNHEARD:
+                raise FrameError("impatient", "it does not wait to be let in")
+            return
+        assert known.visit is not None  # noqa: S101 - `_contested` looked
+        self._contests[wire] = [data]
+        older = known.visit.wire
+        older.ping(now)
+        limit = self._shared.timing.contest_limit
+        asyncio.get_running_loop().call_later(limit, self._decide, known, wire, older, now)
+
+    def _decide(self, known: Known, wire: Wire, older: Wire, since: float) -> None:
+        waiting = self._contests.pop(wire, None)
+        if waiting is None or not wire.is_open:
+            return
+        if older.is_alive(since):
+            text = (
+                f"somebody connects as the device {known.device}, which is connected "
+                f"from {older.address}"
+            )
+            self._turn_away(wire, Refusal("taken", text), "the device is here already")
+            return
+        if known.visit is not None and known.visit.wire is older:
+            older.abort()
+            known.visit.replaced()
+        try:
+            for data in waiting:
+                self.message(wire, data)
+        except FrameError as error:
+            self.broken(wire, error)
+            wire.close(CloseCode.INVALID_DATA, "not what the protocol says")
 
     def _forget_some(self) -> None:
         if len(self._known) < MOST_KNOWN:
@@ -187,6 +271,7 @@ class OutboundSource:
 
     def closed(self, wire: Wire) -> None:
         """See `outbound_server.Owner`."""
+        self._contests.pop(wire, None)
         visit = self._visits.pop(wire, None)
         if visit is not None:
             visit.closed()
@@ -229,3 +314,14 @@ class OutboundSource:
     def _close_all(self) -> None:
         for wire in list(self._visits):
             wire.close(CloseCode.SERVICE_RESTART, "it was asked to connect anew")
+
+
+def _without(secret: str, value: Json) -> Json:
+    """The same without a secret, wherever it stands."""
+    if isinstance(value, str):
+        return value.replace(secret, "***").replace(quote(secret, safe=""), "***")
+    if isinstance(value, list):
+        return [_without(secret, item) for item in value]
+    if isinstance(value, dict):
+        return {_without(secret, key): _without(secret, item) for key, item in value.items()}
+    return value

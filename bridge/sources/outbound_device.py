@@ -19,7 +19,7 @@ from typing import Any
 from websockets.frames import CloseCode
 
 from bridge.core import rpc_frames
-from bridge.core.merge import merged
+from bridge.core.merge import within_bounds
 from bridge.core.model import (
     BadInput,
     CallAnswered,
@@ -41,6 +41,7 @@ from bridge.core.sleep import wake_period
 from bridge.digest import RpcChallenge
 from bridge.errors import AuthError, FrameError, PeerError
 from bridge.sources.base import Sink
+from bridge.sources.outbound_allowance import Allowance
 from bridge.sources.outbound_wire import Wire
 from bridge.sources.timing import OutboundTiming
 
@@ -92,6 +93,8 @@ class Shared:
     timing: OutboundTiming
     run: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     passwords: Mapping[DeviceId, str]
+    hide: Callable[[Json], Json]
+    """Takes the secret of our address out of what a device answers to a call."""
 
 
 @dataclass(slots=True, eq=False)
@@ -99,7 +102,10 @@ class Known:
     """What is remembered of a device between its connections."""
 
     device: DeviceId
+    allowance: Allowance
     visit: Visit | None = None
+    address: str | None = None
+    """From where it connected last."""
     sleeps: bool = False
     muted: bool = False
     """It was taken away; nothing of it is told until it comes again."""
@@ -199,9 +205,8 @@ class Visit:
             self._whole(told.status)
             return
         if known.dynamic is not None:
-            for key, part in told.status.items():
-                if key in known.dynamic:
-                    known.dynamic[key] = merged(known.dynamic[key], part)
+            news = {key: part for key, part in told.status.items() if key in known.dynamic}
+            known.dynamic = within_bounds(known.dynamic, news)
         self._tell(StatusReported(self._link, known.device, told.status))
 
     def _whole(self, status: dict[str, Json]) -> None:
@@ -313,15 +318,17 @@ class Visit:
             result = await self._exchange(order.method, order.parameters)
         except _RefusedError as refused:
             if order.plain:
-                self._tell(CallAnswered(self._link, order.request, error=refused.error.document))
+                error = self._shared.hide(refused.error.document)
+                self._tell(CallAnswered(self._link, order.request, error=error))
             else:
-                self._tell(CommandAnswered(self._link, order.request, False, str(refused.error)))
+                text = str(self._shared.hide(str(refused.error)))
+                self._tell(CommandAnswered(self._link, order.request, False, text))
         except (_Gone, TimeoutError):
             # Perhaps it was carried out, perhaps not; whoever waits for it has a time limit.
             return
         else:
             if order.plain:
-                self._tell(CallAnswered(self._link, order.request, result))
+                self._tell(CallAnswered(self._link, order.request, self._shared.hide(result)))
             else:
                 self._tell(CommandAnswered(self._link, order.request, True))
 
@@ -381,7 +388,7 @@ class Visit:
             self._tell(BadInput(self._link, error.kind, str(error), self.known.device))
             return "failed"
         except _RefusedError as refused:
-            text = f"it does not answer questions: {refused.error}"
+            text = str(self._shared.hide(f"it does not answer questions: {refused.error}"))
             self._tell(BadInput(self._link, "refused_question", text, self.known.device))
             return "not_authorized" if refused.error.code == _DENIED else "failed"
         except _Gone:

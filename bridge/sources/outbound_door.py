@@ -51,6 +51,7 @@ SLOW = Refusal("slow", "it opened a connection and did not say in time what it w
 NAMELESS = Refusal("nameless", "it never said which device it is")
 CROWD = Refusal("crowd", "too many connections from its address wait to be let in")
 FULL = Refusal("full", "too many connections are open")
+FLOOD = Refusal("flood", "the device sent far too much a moment ago")
 UNSECURED = Refusal("unsecured", "the TLS handshake failed; perhaps it does not trust us")
 
 Judged = Refusal | None

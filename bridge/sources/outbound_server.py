@@ -17,6 +17,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv6Network
 from typing import Any, Protocol
 
 from websockets.frames import CloseCode
@@ -32,10 +34,10 @@ MOST_CONNECTIONS = 512
 """Connections in all that have named a device."""
 
 MOST_NAMELESS = 320
-"""Connections in all that have not."""
+"""Connections in all that have not yet; those that have not even shown the secret count apart."""
 
 MOST_NAMELESS_EACH = 256
-"""The same from one address: a house full of devices may come back at once."""
+"""Those without the secret from one place: a house full of devices may come back at once."""
 
 THREAD = "outbound"
 
@@ -49,6 +51,10 @@ _log = logging.getLogger(__name__)
 
 class Owner(Protocol):
     """Who takes what comes. Called by the server's thread."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether nothing more should be read for now."""
 
     def listening(self) -> None:
         """Devices can connect from now on."""
@@ -64,6 +70,16 @@ class Owner(Protocol):
 
     def closed(self, wire: Wire) -> None:
         """A connection that was a WebSocket is gone."""
+
+
+@dataclass(slots=True, eq=False)
+class _Guest:
+    """A connection that has not shown the secret yet."""
+
+    address: str
+    place: str
+    wire: Wire | None = None
+    task: asyncio.Task[None] | None = None
 
 
 class DeviceServer:
@@ -96,7 +112,13 @@ class DeviceServer:
         self._rounds = 0
         # From here on only the thread's own.
         self._wires: set[Wire] = set()
-        self._nameless: Counter[str] = Counter()
+        self._guests: dict[Wire, _Guest] = {}
+        self._outside: dict[_Guest, None] = {}
+        """Connections that have not shown the secret, the oldest first."""
+        self._at_door: Counter[str] = Counter()
+        """How many of them there are from one place."""
+        self._nameless: set[Wire] = set()
+        """Connections that have, and have not named a device."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._crash: BaseException | None = None
 
@@ -218,20 +240,38 @@ class DeviceServer:
             self._welcome(connection, _plain_address(address[0]))
 
     def _welcome(self, connection: socket.socket, address: str) -> None:
-        if len(self._wires) >= MOST_CONNECTIONS + MOST_NAMELESS:
-            refusal = door.FULL
-        elif (
-            self._nameless[address] >= MOST_NAMELESS_EACH or self._nameless.total() >= MOST_NAMELESS
-        ):
-            refusal = door.CROWD
-        else:
-            self._nameless[address] += 1
-            self.run(self._begin(connection, address))
-            return
-        connection.close()
-        self._owner.refused(address, refusal)
+        """Take a connection; where there are too many at the door, the oldest makes room."""
+        place = neighbourhood(address)
+        guest = _Guest(address, place)
+        if self._at_door[place] >= MOST_NAMELESS_EACH:
+            self._show_out(next(each for each in self._outside if each.place == place))
+        elif self._at_door.total() >= MOST_NAMELESS:
+            self._show_out(next(iter(self._outside)))
+        self._outside[guest] = None
+        self._at_door[place] += 1
+        guest.task = self.run(self._begin(connection, guest))
+        # A task that is cancelled before it began closes nothing.
+        guest.task.add_done_callback(lambda task: connection.close() if task.cancelled() else None)
 
-    async def _begin(self, connection: socket.socket, address: str) -> None:
+    def _show_out(self, guest: _Guest) -> None:
+        self._leave_door(guest)
+        self._owner.refused(guest.address, door.CROWD)
+        if guest.wire is not None and guest.wire in self._wires:
+            guest.wire.abort()
+        elif guest.task is not None:
+            guest.task.cancel()
+
+    def _leave_door(self, guest: _Guest) -> None:
+        if guest.wire is not None:
+            self._guests.pop(guest.wire, None)
+        if guest not in self._outside:
+            return
+        del self._outside[guest]
+        self._at_door[guest.place] -= 1
+        if self._at_door[guest.place] <= 0:
+            del self._at_door[guest.place]
+
+    async def _begin(self, connection: socket.socket, guest: _Guest) -> None:
         """Take a connection over, after its TLS handshake if there is one."""
         limits: dict[str, float] = {}
         if self._context is not None:
@@ -239,40 +279,48 @@ class DeviceServer:
             limits["ssl_shutdown_timeout"] = self._timing.close_limit
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: Wire(address, self, self._door, self._timing),
+                lambda: self._wire(guest),
                 connection,
                 ssl=self._context,
                 **limits,
             )
         except OSError as error:
             # The handshake failed: then there never was a wire.
-            self._leave_crowd(address)
+            self._leave_door(guest)
             connection.close()
-            self._owner.refused(address, _unsecured(error))
-        except asyncio.CancelledError:
-            connection.close()
-            raise
+            self._owner.refused(guest.address, _unsecured(error))
+
+    def _wire(self, guest: _Guest) -> Wire:
+        guest.wire = Wire(guest.address, self, self._door, self._timing)
+        self._guests[guest.wire] = guest
+        return guest.wire
 
     def _forget(self, wire: Wire) -> None:
         self._wires.discard(wire)
-        if not wire.named:
-            self._leave_crowd(wire.address)
-
-    def _leave_crowd(self, address: str) -> None:
-        self._nameless[address] -= 1
-        if self._nameless[address] <= 0:
-            del self._nameless[address]
+        self._nameless.discard(wire)
+        guest = self._guests.get(wire)
+        if guest is not None:
+            self._leave_door(guest)
 
     def name(self, wire: Wire) -> bool:
         """A connection has named its device; False if there are too many already."""
-        if len(self._wires) - self._nameless.total() >= MOST_CONNECTIONS:
-            return False
         if not wire.named:
+            if self._named >= MOST_CONNECTIONS:
+                return False
             wire.named = True
-            self._leave_crowd(wire.address)
+            self._nameless.discard(wire)
         return True
 
+    @property
+    def _named(self) -> int:
+        return sum(1 for wire in self._wires if wire.named)
+
     # What wires tell
+
+    @property
+    def is_busy(self) -> bool:
+        """See `outbound_wire.Keeper`."""
+        return self._owner.is_busy
 
     def made(self, wire: Wire) -> None:
         """See `outbound_wire.Keeper`."""
@@ -284,6 +332,14 @@ class DeviceServer:
 
     def opened(self, wire: Wire) -> None:
         """See `outbound_wire.Keeper`."""
+        guest = self._guests.get(wire)
+        if guest is not None:
+            self._leave_door(guest)
+        if len(self._nameless) >= MOST_NAMELESS:
+            self._owner.refused(wire.address, door.FULL)
+            wire.close(CloseCode.TRY_AGAIN_LATER, "too many connections")
+            return
+        self._nameless.add(wire)
         _log.debug("%s: a device connected", wire.address)
 
     def message(self, wire: Wire, data: bytes) -> None:
@@ -309,6 +365,13 @@ def _unsecured(error: Exception) -> Refusal:
 def _plain_address(text: str) -> str:
     """IPv4 addresses that come by a listener of both kinds, without their prefix."""
     return text.removeprefix("::ffff:")
+
+
+def neighbourhood(address: str) -> str:
+    """What one household or one attacker has at the least: an IPv4 address, 64 bits of IPv6."""
+    if ":" not in address:
+        return address
+    return str(IPv6Network((address.partition("%")[0], 64), strict=False))
 
 
 def _bind(host: str, port: int) -> socket.socket:

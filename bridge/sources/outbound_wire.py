@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Sequence
 from typing import Protocol, cast
 
@@ -21,6 +22,7 @@ from websockets.typing import Subprotocol
 
 from bridge.errors import FrameError
 from bridge.sources import outbound_door as door
+from bridge.sources.outbound_allowance import Allowance
 from bridge.sources.outbound_door import Door, Refusal
 from bridge.sources.timing import OutboundTiming
 
@@ -33,8 +35,8 @@ MOST_FRAGMENTS = 1_024
 MOST_UNREAD = 65_536
 """Bytes that may wait for a peer before we do not read from it any more."""
 
-MOST_MESSAGES = 500
-"""Messages of one peer between two looks; who sends more is read more slowly."""
+_BUSY_WAIT = 0.05
+"""How long (s) a connection is not read when the engine is behind."""
 
 _SUBPROTOCOL = Subprotocol("json-rpc")
 _NOT_FOUND = (
@@ -49,6 +51,10 @@ _log.setLevel(logging.WARNING)
 
 class Keeper(Protocol):
     """Who is told what becomes of a connection."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether nothing more should be read for now."""
 
     def made(self, wire: Wire) -> None:
         """It is there."""
@@ -78,6 +84,8 @@ class Wire(asyncio.Protocol):
         self.address = address
         self.named = False
         """It has told which device it is."""
+        self.passed = False
+        """It knew the secret."""
         self._keeper = keeper
         self._entrance = entrance
         self._timing = timing
@@ -88,8 +96,13 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._over = False
         self._unread_since: float | None = None
-        self._spent = 0
+        self._frames_left: deque[Frame] = deque()
+        self._resting = False
+        """It is not read for now, as it or all together sent too much."""
+        self._over_since: float | None = None
+        """Since when it has been sending too much."""
         self._born = self._heard = self._pinged = asyncio.get_running_loop().time()
+        self._allowance = Allowance(self._born)
 
     # What asyncio calls.
 
@@ -116,7 +129,7 @@ class Wire(asyncio.Protocol):
         self._read_or_wait()
 
     def _read_or_wait(self) -> None:
-        if self._unread_since is not None or self._spent > MOST_MESSAGES:
+        if self._unread_since is not None or self._resting:
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
@@ -125,6 +138,7 @@ class Wire(asyncio.Protocol):
         """See `asyncio.Protocol`."""
         if self._protocol is not None:
             self._heard = asyncio.get_running_loop().time()
+            self._allowance.take(self._heard, 0, len(data))
             self._frames(self._protocol, data)
         elif not self._over:
             self._request(data)
@@ -163,6 +177,7 @@ class Wire(asyncio.Protocol):
             self._refuse(door.HANDSHAKE)
             return
         self._protocol = protocol
+        self.passed = True
         self._flush(protocol)
         self._keeper.opened(self)
         if rest and not self._over:
@@ -179,13 +194,20 @@ class Wire(asyncio.Protocol):
 
     def _frames(self, protocol: ServerProtocol, data: bytes) -> None:
         protocol.receive_data(data)
-        events = [event for event in protocol.events_received() if isinstance(event, Frame)]
+        self._frames_left += [
+            event for event in protocol.events_received() if isinstance(event, Frame)
+        ]
+        self._work_off(protocol)
+
+    def _work_off(self, protocol: ServerProtocol) -> None:
+        """Take the frames that came, as far as the allowance goes."""
         if not self._over:
             try:
-                for event in events:
-                    self._take(event)
+                while self._frames_left and not self._must_rest():
+                    self._take(self._frames_left.popleft())
                 self._check(protocol)
             except FrameError as error:
+                self._frames_left.clear()
                 self._keeper.broken(self, error)
                 utf8 = error.kind == "utf8"
                 code = CloseCode.INVALID_DATA if utf8 else CloseCode.POLICY_VIOLATION
@@ -194,8 +216,39 @@ class Wire(asyncio.Protocol):
         self._flush(protocol)
         if protocol.close_expected():
             self._linger()
-        elif self._spent > MOST_MESSAGES:
+
+    def _must_rest(self) -> bool:
+        """Whether nothing more is taken for now; then it goes on by itself."""
+        if self._resting:
+            return True
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        wait = self._allowance.wait(now)
+        if wait > 0 and self._over_since is None:
+            self._over_since = now
+        if wait <= 0 and self._keeper.is_busy:
+            wait = _BUSY_WAIT
+        if wait <= 0:
+            return False
+        self._resting = True
+        self._read_or_wait()
+        loop.call_later(wait, self._go_on)
+        return True
+
+    def _go_on(self) -> None:
+        self._resting = False
+        # What the peer sent meanwhile, pongs too, was not read.
+        self._heard = asyncio.get_running_loop().time()
+        if self._over or self._protocol is None:
+            return
+        self._work_off(self._protocol)
+        if not self._over:
             self._read_or_wait()
+
+    def pay_with(self, allowance: Allowance) -> None:
+        """Have a device's allowance count, which lasts from one connection to the next."""
+        self._allowance.move_to(allowance, asyncio.get_running_loop().time())
+        self._allowance = allowance
 
     def _take(self, event: Frame) -> None:
         if self._over or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
@@ -210,7 +263,7 @@ class Wire(asyncio.Protocol):
             message = bytes(self._message)
             self._message.clear()
             self._fragments = 0
-            self._spent += 1
+            self._allowance.take(asyncio.get_running_loop().time(), 1, 0)
             self._keeper.message(self, message)
 
     def _check(self, protocol: ServerProtocol) -> None:
@@ -273,12 +326,10 @@ class Wire(asyncio.Protocol):
         timing = self._timing
         if self._over:
             return
-        if self._spent > MOST_MESSAGES:
-            self._heard = now
-            self._spent = 0
-            self._read_or_wait()
-        self._spent = 0
-        if self._unread_since is not None and now - self._unread_since > timing.send_limit:
+        if self._floods(now):
+            self._keeper.broken(self, FrameError("flood", "it sends more than a device should"))
+            self.close(CloseCode.POLICY_VIOLATION, "too much")
+        elif self._unread_since is not None and now - self._unread_since > timing.send_limit:
             self._keeper.broken(self, FrameError("unread", "it does not read what is sent to it"))
             self.abort()
         elif self._protocol is None:
@@ -290,10 +341,31 @@ class Wire(asyncio.Protocol):
         elif now - self._heard > timing.silence_limit:
             self.abort()
         elif now - max(self._heard, self._pinged) > timing.ping_interval:
-            self._pinged = now
-            with contextlib.suppress(ProtocolError):
-                self._protocol.send_ping(b"")
-            self._flush(self._protocol)
+            self.ping(now)
+
+    def _floods(self, now: float) -> bool:
+        """Whether the peer has been sending too much for too long."""
+        if self._resting:
+            self._heard = now
+        if self._over_since is None:
+            return False
+        if self._allowance.is_half_full(now):
+            self._over_since = None
+            return False
+        return now - self._over_since > self._timing.flood_limit
+
+    def ping(self, now: float) -> None:
+        """Ask the peer to show that it is there."""
+        if self._protocol is None or not self.is_open:
+            return
+        self._pinged = now
+        with contextlib.suppress(ProtocolError):
+            self._protocol.send_ping(b"")
+        self._flush(self._protocol)
+
+    def is_alive(self, since: float) -> bool:
+        """Whether anything came from the peer after `since`, or is left unread by us."""
+        return self.is_open and (self._heard > since or self._resting)
 
 
 def _subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:

@@ -209,7 +209,10 @@ class CloudSession:
                 break
             level = logging.DEBUG if pause.error == self._last_error else logging.WARNING
             self._last_error = pause.error
-            _log.log(level, "%s: %s; next attempt in %.0f s", self.link, pause.error, pause.delay)
+            # What somebody does about it is noticed at once.
+            waits = pause.state is LinkState.AUTH_REQUIRED
+            then = "tried again within" if waits else "next attempt in"
+            _log.log(level, "%s: %s; %s %.0f s", self.link, pause.error, then, pause.delay)
             self._owner.state_changed(pause.state, pause.error, None)
             self._wait(Deadline(pause.delay))
         self.wake()

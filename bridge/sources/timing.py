@@ -65,3 +65,8 @@ class OutboundTiming:
     """When a device is asked again that did not answer."""
     settle: float = 1.0
     """How long a device is left alone after its configuration changed."""
+    contest_limit: float = 2.0
+    """How long a device may take to show that it is still there, when another address says it is
+    that device."""
+    flood_limit: float = 60.0
+    """How long a device may send more than it should before its connection is closed."""

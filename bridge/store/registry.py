@@ -179,15 +179,21 @@ class Store:
                 new,
             )
 
-    def forget_device(self, device: DeviceId, *, revision: int | None = None) -> None:
-        """Delete all that is stored of a device, unless a newer consent came since."""
+    def forget_device(
+        self, device: DeviceId, *, revision: int | None = None, kept: bool = False
+    ) -> None:
+        """Delete all that is stored of a device, unless a newer consent came since.
+
+        Of one that is `kept`, as it comes by another way too, what is published stays stored.
+        """
         with self._transaction() as connection:
             if revision not in (None, self.revision(device)):
                 return
             connection.execute("DELETE FROM grants WHERE device = ?", (device,))
-            connection.execute("DELETE FROM device_topics WHERE device = ?", (device,))
-            connection.execute("DELETE FROM discovery WHERE device = ?", (device,))
             connection.execute("DELETE FROM visitors WHERE device = ?", (device,))
+            if not kept:
+                connection.execute("DELETE FROM device_topics WHERE device = ?", (device,))
+                connection.execute("DELETE FROM discovery WHERE device = ?", (device,))
 
     def visitors(self) -> list[Visitor]:
         """The devices that may connect to us, by their ids."""

@@ -29,6 +29,8 @@ MOST_STATES = 100
 
 LONGEST_CODE = 8_192
 
+ANOTHER_USER = "the account is another user's now, whose devices replace those that were there"
+
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 
 _log = logging.getLogger(__name__)
@@ -40,8 +42,11 @@ class Account(Protocol):
     def login_address(self, redirect: str, state: str) -> str:
         """Shelly's page, which sends the browser to `redirect` with the `state`."""
 
-    def take_code(self, code: str) -> None:
-        """Log in with a code; raises `PeerError`, whose text is fit to be shown."""
+    def take_code(self, code: str) -> bool:
+        """Log in with a code; tells whether the account is another user's than before.
+
+        Raises `PeerError`, whose text is fit to be shown.
+        """
 
 
 class States:
@@ -94,12 +99,14 @@ def add_login(app: Flask, accounts: Mapping[str, Account]) -> None:
         if not code or len(code) > LONGEST_CODE:
             return answer({"ok": False, "error": "Shelly's page gave no code"}, 400)
         try:
-            known.take_code(code)
+            another = known.take_code(code)
         except PeerError as error:
             _log.warning("the login to account %s failed: %s", account, error)
             return answer({"ok": False, "error": str(error)}, 502)
         _log.info("somebody logged in to account %s", account)
         text = "logged in; this page can be closed"
+        if another:
+            text = f"{ANOTHER_USER}; {text}"
         return answer({"ok": True, "account": account, "message": text})
 
 

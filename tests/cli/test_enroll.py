@@ -22,7 +22,7 @@ from bridge.store import Store
 from tests.brokers import free_port, wait_until
 from tests.cli.conftest import Cli, Configure
 
-OTHER = "ws://192.0.2.9:8123/api/shelly/ws?token=canary-of-another"
+OTHER = "ws://canary-name:canary-of-password@192.0.2.9:8123/shelly/canary-of-another?token=canary"
 
 
 class Home:
@@ -98,8 +98,18 @@ def test_from_the_factory_to_mqtt_and_back(cli: Cli, home: Make) -> None:
         assert undone.code == 0, undone.err
         assert house.unit.config == {"enable": False, "server": None, "ssl_ca": "*"}
         assert not house.unit.connected
+        assert "the bridge has forgotten it" in undone.out
         twice = cli("enroll", address, "--remove", "-c", house.file)
         assert (twice.code, "nothing is set" in twice.out) == (0, True)
+
+
+def test_it_sees_the_device_arrive_where_nothing_is_retained(cli: Cli, home: Make) -> None:
+    house = home(mqtt__retain="false")
+    address = house.page()
+    with house.bridge():
+        done = cli("enroll", address, "-c", house.file)
+        assert (done.code, done.err) == (0, "")
+        assert f"on MQTT as shelly/{house.device.hex_id}" in done.out
 
 
 def test_another_server_is_not_overwritten_unasked(
@@ -113,8 +123,8 @@ def test_another_server_is_not_overwritten_unasked(
         refused = cli("enroll", address, "-c", house.file)
         assert refused.code == 1
         assert refused.complaints == ["shelly-bridge: nothing was changed"]
-        assert "ws://192.0.2.9:8123/api/shelly/ws" in refused.out
-        assert "canary-of-another" not in refused.out
+        assert "ws://192.0.2.9:8123/…" in refused.out
+        assert "canary" not in refused.out
     assert house.unit.pending["server"] == OTHER
     with house.bridge():
         answer(monkeypatch, "y\n")

@@ -48,6 +48,7 @@ def config(tmp_path: Path, world: World) -> Path:
         "accounts.home.wss_port": str(world.port),
         "accounts.home.allowed_hosts": "localhost",
         "web.admin.listen": "127.0.0.1:8081",
+        "accounts.home.login_page": world.login_url,
         "data_dir": str(tmp_path / "data"),
     }
     file.write_text(render(given))
@@ -115,12 +116,12 @@ def test_the_pasted_address_logs_in(
 
 
 def test_the_address_names_our_page_and_needs_no_encoding(
-    log_in: Callable[[Paste], Result], account: Account
+    log_in: Callable[[Paste], Result], account: Account, world: World
 ) -> None:
     seen: list[dict[str, str]] = []
 
     def paste(address: str) -> str:
-        assert address.startswith("https://my.shelly.cloud/oauth_login.html?")
+        assert address.startswith(f"{world.login_url}?client_id=")
         seen.append(query_of(address))
         return account.make_code()
 
@@ -129,6 +130,15 @@ def test_the_address_names_our_page_and_needs_no_encoding(
     assert asked["client_id"] == "shelly-diy"
     assert asked["redirect_uri"] == "http://127.0.0.1:8081/login/home/callback"
     assert quote(asked["state"], safe="") == asked["state"]
+
+
+def test_somebody_elses_login_is_told(
+    log_in: Callable[[Paste], Result], account: Account, world: World
+) -> None:
+    other = world.add_account("other@example.org", "canary-other")
+    assert "another user" not in log_in(shellys_page(account)).out
+    result = log_in(shellys_page(other))
+    assert (result.code, "another user's now" in result.out) == (0, True)
 
 
 def test_a_login_while_a_bridge_has_the_registry(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.device import MOST_KEYS, Changes, Device
+from bridge.core.merge import MOST_MEMBERS, MOST_STATUS, weight
 from bridge.core.model import Json
 from bridge.core.presses import Press
 from tests.core import payloads
@@ -231,3 +233,46 @@ def test_a_device_that_invents_members_without_end_is_not_followed() -> None:
     assert len(device.status.get("one", {})) <= 512
     changes = device.apply({"more": {"a": 1}}, full=False, wall=1.0)
     assert changes.refused == ["more"]
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        lambda number: {f"member{number}": number},
+        lambda number: {f"member{number // 8}": {f"deeper{number % 8}": None}},
+        lambda number: {f"member{number}": "x" * 10_000},
+        lambda number: {"list": [[number]] * number},
+    ],
+)
+def test_nor_is_one_that_invents_them_deep_inside(member: Callable[[int], Json]) -> None:
+    device = known(payloads.two_switches())
+    refused = 0
+    for number in range(2 * MOST_MEMBERS):
+        part: dict[str, Json] = {"switch:0": {"aenergy": member(number)}}
+        refused += device.apply(part, full=False, wall=WALL).refused == ["switch:0"]
+    assert refused
+    assert weight(device.status["switch:0"]) <= MOST_MEMBERS
+    device.apply({"switch:0": {"id": 0, "output": True}}, full=False, wall=WALL)
+    assert values(device, "relay")["state"] == "ON", "what it had before is followed"
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_all_components_together_are_bounded_too(full: bool) -> None:
+    device = Device(DEVICE)
+    inside = {f"member{number}": number for number in range(MOST_MEMBERS - 100)}
+    status: dict[str, Json] = {f"thing:{number}": dict(inside) for number in range(100)}
+    changes = device.apply(status, full=full, wall=WALL)
+    assert len(changes.refused) > 50
+    assert MOST_STATUS // 2 < weight(device.status) <= MOST_STATUS
+    first = next(iter(status))
+    device.apply({first: {"member0": 5}}, full=False, wall=WALL)
+    assert device.status[first]["member0"] == 5
+
+
+def test_a_whole_status_makes_room_again() -> None:
+    device = Device(DEVICE)
+    inside = {f"member{number}": number for number in range(MOST_MEMBERS - 100)}
+    device.apply({f"thing:{number}": inside for number in range(100)}, full=True, wall=WALL)
+    changes = device.apply(payloads.two_switches(), full=True, wall=WALL)
+    assert not changes.refused
+    assert values(device, "relay")["state"] == "OFF"

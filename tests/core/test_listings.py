@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bridge.core.model import (
     BrokerUp,
     DevicesListed,
@@ -121,6 +123,37 @@ def test_two_ways_are_one_device() -> None:
     assert '"state":"ON"' in talk.broker[f"{ROOT}/relay/0"]
     talk.says(relay(False))
     assert '"state":"OFF"' in talk.broker[f"{ROOT}/relay/0"]
+
+
+OLD, NEW = "2020-01-01 00:00:00", "2030-01-01 00:00:00"
+
+
+def told(on: bool, link: LinkId, updated: str, **more: Any) -> StatusReported:
+    """A whole status, and when the cloud got it."""
+    status = {"switch:0": {"id": 0, "output": on, "apower": 1.5}, "_updated": updated}
+    return StatusReported(link, DEVICE, status, full=True, **more)
+
+
+@pytest.mark.parametrize(("link", "other"), [(HOME, HOST), (HOST, HOME)])
+def test_an_old_status_by_one_way_is_not_laid_over_what_the_other_told(
+    link: LinkId, other: LinkId
+) -> None:
+    talk = both()
+    talk.says(relay(True, other), told(False, link, OLD))
+    assert talk.holds(f"{ROOT}/relay/0")["state"] == "ON"
+    talk.says(told(False, link, NEW, live=False))
+    assert talk.holds(f"{ROOT}/relay/0")["state"] == "ON"
+    assert talk.broker[f"{ROOT}/availability"] == "online"
+    talk.says(told(False, link, NEW))
+    assert talk.holds(f"{ROOT}/relay/0")["state"] == "OFF"
+
+
+@pytest.mark.parametrize("link", [HOME, HOST])
+def test_an_old_status_counts_where_no_other_way_works(link: LinkId) -> None:
+    talk = both()
+    other = HOST if link == HOME else HOME
+    talk.says(relay(True, other), connected(other, LinkState.BACKOFF), told(False, link, OLD))
+    assert talk.holds(f"{ROOT}/relay/0")["state"] == "OFF"
 
 
 def sources(talk: Dialogue) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 
-from bridge.core.merge import merged
+from bridge.core.merge import MOST_STATUS, grows, merged, weight, within_bounds
 from bridge.core.model import Json
 from tests.core.strategies import JSON, OBJECTS
 
@@ -100,3 +102,52 @@ def test_what_is_offered_is_always_told_whole() -> None:
     beta = {"beta": {"version": "1.8.0-beta1"}}
     assert merged(known, {"available_updates": beta})["available_updates"] == beta
     assert merged(known, {"uptime": 2})["available_updates"] == known["available_updates"]
+
+
+# How much room there is
+
+
+@given(JSON, JSON)
+def test_what_does_not_grow_takes_no_more_room(known: Json, part: Json) -> None:
+    if not grows(known, part):
+        assert weight(merged(known, part)) <= weight(known)
+        assert weight(part) <= weight(known)
+
+
+@pytest.mark.parametrize(
+    ("part", "grown"),
+    [
+        ({"id": 1, "energy": {"total": 2.5}, "name": "x"}, False),
+        ({"energy": []}, False),
+        ({"new": None}, True),
+        ({"energy": {"new": None}}, True),
+        ({"id": [1]}, True),
+        ({"energy": {"by_minute": [1, 2, 3]}}, True),
+        ({"energy": {"by_minute": [[1], 2]}}, True),
+        ({"name": "x" * 64}, True),
+    ],
+)
+def test_only_a_part_with_something_new_grows(part: Json, grown: bool) -> None:
+    known = {"id": 0, "energy": {"total": 1.5, "by_minute": [1, 2]}, "name": ""}
+    assert grows(known, part) is grown
+
+
+@pytest.mark.parametrize(
+    "invent",
+    [
+        lambda number: {"thing:0": {"deep": {f"member{number}": number}}},
+        lambda number: {f"thing:{number}": {"a": 1}},
+        lambda number: {"thing:0": {f"x{number}": "x" * 1_000}},
+        lambda number: {"thing:0": {f"{number:05}" * 100: 1}},
+        lambda number: {"thing:0": {f"list{number}": [[0]] * 50}},
+    ],
+)
+def test_a_status_stays_within_bounds(invent: Callable[[int], dict[str, Json]]) -> None:
+    known: dict[str, Json] = {"switch:0": {"output": False}}
+    for begin in range(0, 2 * MOST_STATUS, 256):
+        part: dict[str, Json] = {}
+        for number in range(begin, begin + 256):
+            part = merged(part, invent(number))
+        known = within_bounds(known, part)
+    assert 0 < weight(known) <= MOST_STATUS
+    assert within_bounds(known, {"switch:0": {"output": True}})["switch:0"] == {"output": True}

@@ -88,7 +88,8 @@ def test_health_is_published_once_a_minute(dialogue: Dialogue) -> None:
 def test_refresh(dialogue: Dialogue, payload: str) -> None:
     reply = dialogue.asks("device/refresh", payload)
     assert reply.one(Refresh) == Refresh(HOST, DEVICE)
-    assert answer(reply, "device/refresh") == {"data": {"id": DEVICE}, "status": "ok"}
+    data = {"id": DEVICE, "topic": f"shelly/{DEVICE}", "connected": False}
+    assert answer(reply, "device/refresh") == {"data": data, "status": "ok"}
 
 
 @pytest.mark.parametrize("name", ["device/refresh", "device/verify"])

@@ -16,9 +16,12 @@ from bridge.core.model import (
     DeviceArrived,
     DeviceId,
     DeviceLeft,
+    DevicesListed,
     DropGrant,
     LinkChanged,
+    LinkId,
     LinkState,
+    ListedDevice,
     Log,
     PressReported,
     Publish,
@@ -131,6 +134,55 @@ def test_approval_lets_it_in_and_asks_for_everything() -> None:
     assert pending(dialogue) == []
     dialogue.reports(dict(SWITCH), full=True, link=LINK)
     assert f"{ROOT}/relay/0" in dialogue.broker
+
+
+def test_who_left_makes_room_for_who_comes() -> None:
+    dialogue = listens(approve_visitors=True)
+    for number in range(MOST_PENDING):
+        dialogue.says(DeviceArrived(LINK, DeviceId(f"{number:012x}")))
+    for number in (5, 3, 4):
+        dialogue.says(DeviceLeft(LINK, DeviceId(f"{number:012x}")))
+    dialogue.says(DeviceArrived(LINK, DeviceId(f"{5:012x}")))
+    reply = dialogue.says(DeviceArrived(LINK, DEVICE))
+    assert reply.one(Release) == Release(DeviceId(f"{3:012x}"), SourceKind.OUTBOUND)
+    waiting = {each["id"] for each in pending(dialogue)}
+    assert len(waiting) == MOST_PENDING
+    assert DEVICE in waiting
+    dialogue.says(DeviceArrived(LINK, OTHER))
+    waiting = {each["id"] for each in pending(dialogue)}
+    assert OTHER in waiting
+    assert f"{4:012x}" not in waiting
+    assert f"{5:012x}" in waiting, "it came back"
+
+
+def test_a_device_that_left_before_its_approval_is_away() -> None:
+    dialogue = listens(approve_visitors=True)
+    arrives(dialogue)
+    leaves(dialogue)
+    dialogue.asks("device/approve", DEVICE)
+    dialogue.waits(120)
+    assert dialogue.broker[f"{ROOT}/availability"] == "offline"
+    arrives(dialogue)
+    assert dialogue.broker[f"{ROOT}/availability"] == "online"
+
+
+def test_a_device_that_an_account_keeps_is_removed_from_its_own_connection() -> None:
+    home = LinkId("home")
+    dialogue = listens(logins={home: None})
+    dialogue.says(LinkChanged(home, SourceKind.ACCOUNT, LinkState.CONNECTED))
+    dialogue.says(DevicesListed(home, (ListedDevice(DEVICE),)))
+    arrives(dialogue)
+    reply = dialogue.asks("device/remove", DEVICE)
+    answer = reply.json("shelly/bridge/response/device/remove")
+    assert (answer["status"], answer["data"]["kept_by"]) == ("ok", ["home"])
+    assert reply.one(Release) == Release(DEVICE, SourceKind.OUTBOUND)
+    assert reply.one(DropGrant).kept
+    assert reply.happened() == []
+    dialogue.waits(5)
+    (listed,) = dialogue.holds("shelly/bridge/devices")
+    assert listed["sources"] == ["account"]
+    again = dialogue.asks("device/remove", DEVICE).json("shelly/bridge/response/device/remove")
+    assert again["status"] == "error"
 
 
 def test_only_what_waits_can_be_approved() -> None:
@@ -352,6 +404,46 @@ def test_what_the_cloud_says_takes_nothing_away_that_the_device_itself_tells() -
     assert f"{ROOT}/boolean/200" in dialogue.broker
     dialogue.reports(dict(SWITCH), full=True, link=LINK)
     assert f"{ROOT}/boolean/200" not in dialogue.broker
+
+
+STALE: dict[str, Any] = {
+    "switch:0": {"id": 0, "output": False, "apower": 0.0},
+    "_updated": "2020-01-01 00:00:00",
+}
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_what_the_cloud_has_is_not_laid_over_what_the_device_itself_tells(live: bool) -> None:
+    dialogue = both()
+    on = {"switch:0": {"id": 0, "output": True, "apower": 800.0}}
+    dialogue.reports(on, link=LINK)
+    said = dialogue.says(StatusReported(HOST, DEVICE, dict(STALE), full=True, live=live))
+    assert said.on(f"{ROOT}/relay/0") == []
+    assert dialogue.holds(f"{ROOT}/relay/0")["state"] == "ON"
+    assert dialogue.broker[f"{ROOT}/availability"] == "online"
+    dialogue.reports(dict(SWITCH), full=True)
+    assert dialogue.holds(f"{ROOT}/relay/0")["state"] == "ON"
+    leaves(dialogue)
+    dialogue.reports(dict(SWITCH), full=True)
+    assert dialogue.holds(f"{ROOT}/relay/0")["state"] == "OFF"
+
+
+def test_what_the_cloud_has_fills_the_gaps_until_the_device_told_everything() -> None:
+    dialogue = listens(grant())
+    dialogue.connects()
+    dialogue.says(DeviceArrived(LINK, DEVICE))
+    dialogue.reports({"switch:0": {"id": 0, "output": True}}, link=LINK)
+    dialogue.reports({**STALE, "switch:1": {"id": 1, "output": True}}, full=True)
+    assert dialogue.holds(f"{ROOT}/relay/0")["state"] == "ON"
+    assert dialogue.holds(f"{ROOT}/relay/1")["state"] == "ON"
+
+
+def test_a_press_that_an_old_status_shows_is_told_neither_then_nor_later() -> None:
+    dialogue = both()
+    dialogue.reports({"inputs": [{"input": 0, "event": "S", "event_cnt": 1}]}, link=LINK)
+    pressed = {"inputs": [{"input": 0, "event": "L", "event_cnt": 4}]}
+    assert dialogue.reports(pressed, full=True).on(f"{ROOT}/input/0/event") == []
+    assert dialogue.reports(pressed).on(f"{ROOT}/input/0/event") == []
 
 
 def test_a_consent_that_ends_leaves_the_local_way() -> None:

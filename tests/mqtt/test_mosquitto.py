@@ -90,6 +90,7 @@ def test_frozen_and_thawed(mosquitto: MosquittoProcess) -> None:
             wait_until(lambda: ear.values.get(RELAY) == b"newest", 15)
 
 
+@pytest.mark.quiet
 def test_the_refill_loses_nothing_for_a_slow_subscriber(mosquitto: MosquittoProcess) -> None:
     topics = 1_800
     with Peer(mosquitto.port, "shelly/#") as ear, Rig(mosquitto.port) as rig:
@@ -149,6 +150,7 @@ def test_stop_with_a_frozen_broker(mosquitto: MosquittoProcess) -> None:
         mosquitto.thaw()
 
 
+@pytest.mark.quiet
 @BOTH
 def test_a_scan_of_many_topics(mosquitto: MosquittoProcess, protocol: str) -> None:
     # Mosquitto drops what it queues beyond 1,000 for a subscriber that is slow for a moment.

@@ -93,6 +93,7 @@ class AccountDriver(Driver):
             allowed_hosts=HostRule(allowed),
             api_url=world.api_url,
             wss_port=6113,
+            login_page=world.login_url,
             context=cloud_context(world.ca_file),
             advice=ADVICE,
             reconnect_first=0.05,

@@ -71,6 +71,7 @@ class OutboundDriver(Driver):
 
     threads = ("outbound",)
     bad_frames = BAD_FRAMES
+    most_frames = 400
     not_utf8 = b'{"src": "shellyplus1pm-a8032abe54dc", "method": "\xff"}'
     comes_back_by = ("connected",)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from bridge.core.model import Event
@@ -19,8 +20,17 @@ class Recorder:
         self.events: list[Event] = []
         self.crashes: list[BaseException] = []
 
+        self._may_take = threading.Lock()
+
     def __call__(self, event: Event) -> None:
-        self.events.append(event)
+        with self._may_take:
+            self.events.append(event)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Whoever tells something waits meanwhile."""
+        with self._may_take:
+            yield
 
     def crashed(self, _thread: str, error: BaseException) -> None:
         """The crash hook."""

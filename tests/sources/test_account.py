@@ -358,10 +358,12 @@ def test_a_wrong_password_is_told_and_healed_by_a_login(make: AccountMaker) -> N
     assert driver.vault.login.count == 1
 
 
-def test_a_login_elsewhere_heals_too(make: AccountMaker) -> None:
+def test_a_login_elsewhere_heals_too(make: AccountMaker, caplog: pytest.LogCaptureFixture) -> None:
     driver = make(logged_in=False, password=None)
     driver.begin()
     assert state(driver, LinkState.AUTH_REQUIRED).error == f"no access token: {ADVICE}"
+    assert f"{ADVICE}; tried again within 360" in caplog.text
+    assert "next attempt" not in caplog.text
     driver.vault.login = Login(
         1, driver.world.server_url(driver.account.host), refresh=driver.account.refresh_token
     )

@@ -123,9 +123,10 @@ def test_names_are_cleaned() -> None:
     ("status", "content"),
     [
         ("400 No", {"isok": False, "errors": {"wrong_parameter": f"wrong {SHA1}"}}),
-        ("401 No", b"<html>canary</html>"),
-        ("403 No", {}),
+        ("401 No", {}),
+        ("403 No", {"error": "access_denied"}),
         ("200 OK", {"isok": False, "errors": {"x": "y"}}),
+        ("400 No", {"isok": False, "errors": {"x": "wrong code, try again later"}}),
         ("200 OK", {"isok": False}),
         ("200 OK", {"error": "invalid_grant"}),
     ],
@@ -133,6 +134,31 @@ def test_names_are_cleaned() -> None:
 def test_a_refusal_is_told_from_an_outage(status: str, content: Any) -> None:
     for act in (log_in, renew):
         assert isinstance(failure(Server(content, status), act), AuthError)
+
+
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [
+        ("400 No", b"<html>Bad gateway</html>"),
+        ("401 No", b"<html>canary</html>"),
+        ("403 No", b"<html>Attention required!</html>"),
+        ("403 No", {}),
+        ("400 No", []),
+        ("200 OK", {"isok": False, "errors": {"server_maintenance": "be patient"}}),
+        ("200 OK", {"isok": False, "errors": {"x": "Please try again later."}}),
+        ("401 No", {"error": "temporarily_unavailable"}),
+        ("400 No", {"error": "server_error"}),
+    ],
+)
+def test_what_a_proxy_or_a_broken_server_says_is_no_refusal(status: str, content: Any) -> None:
+    for act in (log_in, renew):
+        assert not isinstance(failure(Server(content, status), act), AuthError)
+
+
+def test_ordinary_sentences_are_shown() -> None:
+    said = "Too many log-ins: 5 of 5. Wait, then try 2 minutes later!"
+    content = {"isok": False, "errors": [said, "hash 5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8"]}
+    assert str(failure(Server(content, "400 No"), renew)) == f"{HOST}: refused ({said})"
 
 
 def test_what_was_sent_is_not_shown_even_if_it_looks_like_a_word() -> None:

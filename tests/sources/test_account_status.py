@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.merge import merged
+from bridge.core.merge import MOST_STATUS, merged, weight
 from bridge.core.model import DeviceId, LinkId, OnlineReported, StatusReported
 from bridge.sources.account_status import Entry, Overlay, read
 
@@ -26,13 +26,13 @@ STATUS = st.dictionaries(KEYS, MEMBERS, max_size=4)
 
 def test_the_identity_is_what_the_cloud_says_of_the_device() -> None:
     info = {"id": "A8032ABE54DC", "gen": "G2", "code": "SNSW-001P16EU", "online": False}
-    (entry,), wrong = read({"whatever": {"switch:0": {"id": 0}, "_dev_info": info}})
+    (entry,), wrong, _ = read({"whatever": {"switch:0": {"id": 0}, "_dev_info": info}})
     assert entry == Entry(DEVICE, "SNSW-001P16EU", online=False, status={"switch:0": {"id": 0}})
     assert wrong == []
 
 
 def test_without_that_the_key_and_the_status_tell() -> None:
-    (entry, button), _ = read(
+    (entry, button), _, _ = read(
         {DEVICE: {"code": "SNSW-001P16EU"}, "XB042067635174480": {"_dev_info": []}}
     )
     assert (entry.device, entry.code, entry.online) == (DEVICE, "SNSW-001P16EU", True)
@@ -40,7 +40,7 @@ def test_without_that_the_key_and_the_status_tell() -> None:
 
 
 def test_an_array_stands_for_an_empty_object() -> None:
-    (entry,), wrong = read({DEVICE: []})
+    (entry,), wrong, _ = read({DEVICE: []})
     assert (entry.status, wrong) == ({}, [])
 
 
@@ -59,7 +59,7 @@ def test_an_array_stands_for_an_empty_object() -> None:
 def test_what_is_no_device_is_named_and_the_others_are_there(
     key: str, value: Any, kind: str
 ) -> None:
-    entries, wrong = read({"0cb815fd44e1": {}, key: value})
+    entries, wrong, _ = read({"0cb815fd44e1": {}, key: value})
     assert [entry.device for entry in entries] == ["0cb815fd44e1"]
     assert [error.kind for error in wrong] == [kind]
 
@@ -67,7 +67,7 @@ def test_what_is_no_device_is_named_and_the_others_are_there(
 @given(st.dictionaries(st.text(max_size=14), NESTED, max_size=5))
 def test_whatever_is_listed_it_is_an_entry_or_an_error(devices: dict[str, Any]) -> None:
     before = copy.deepcopy(devices)
-    entries, wrong = read(devices)
+    entries, wrong, _ = read(devices)
     assert len(entries) + len(wrong) == len(devices)
     assert all(str(error).isprintable() for error in wrong)
     assert devices == before
@@ -96,3 +96,14 @@ def test_the_last_word_about_being_online_counts() -> None:
     assert not overlay.over(away).online
     overlay.clear()
     assert overlay.over(Entry(DEVICE, None, online=True, status={})).online
+
+
+def test_what_is_remembered_of_a_device_is_bounded_at_every_depth() -> None:
+    overlay = Overlay()
+    for begin in range(0, 4 * MOST_STATUS, 1_000):
+        more = {f"member{number}": number for number in range(begin, begin + 1_000)}
+        overlay.heard(StatusReported(HOME, DEVICE, {"switch:0": {"aenergy": more}}))
+    overlay.heard(StatusReported(HOME, DEVICE, {"switch:0": {"aenergy": {"member0": "new"}}}))
+    found = overlay.over(Entry(DEVICE, None, online=True, status={})).status
+    assert 1_000 <= weight(found) <= MOST_STATUS
+    assert found["switch:0"]["aenergy"]["member0"] == "new"

@@ -21,6 +21,7 @@ from bridge.httpclient import RateLimitedError
 from bridge.sources.account_http import NotServedError
 from bridge.sources.account_tokens import (
     BETWEEN_PASSWORDS,
+    BETWEEN_REFUSALS,
     MOST_ASTRAY,
     AccountTokens,
     Credentials,
@@ -203,10 +204,27 @@ def test_each_refusal_leads_to_the_next_step_and_is_remembered(clock: Clock) -> 
     assert failed.refused
     assert "the e-mail address or password is wrong" in str(failed)
     assert ADVICE in str(failed)
-    assert (case.vault.login.refresh, case.vault.login.code) == ("", "")
+    assert (case.vault.login.refresh, case.vault.login.code) == (STORED.refresh, STORED.code)
     clock.passed = BETWEEN_PASSWORDS + 1
-    case.fails()
+    assert case.fails().retry_after < BETWEEN_REFUSALS
     assert case.cloud.asked == ["refresh", "code", "login", "login"]
+    clock.passed = BETWEEN_REFUSALS + 1
+    case.fails()
+    assert case.cloud.asked == ["refresh", "code", "login", "login", "refresh", "code"]
+    assert (case.vault.login.refresh, case.vault.login.code) == ("", "")
+    clock.passed = DAY
+    case.fails()
+    assert len(case.cloud.asked) == 6
+
+
+def test_a_refusal_that_does_not_last_costs_no_login(clock: Clock) -> None:
+    case = Case(clock, replace(STORED, access=""))
+    case.cloud.will("refresh", AuthError("refused"), tokens_of(access(2)))
+    case.cloud.will("code", AuthError("refused"))
+    assert case.fails().refused
+    clock.passed = BETWEEN_REFUSALS + 1
+    assert case.tokens.get().text == access(2)
+    assert case.cloud.asked == ["refresh", "code", "refresh"]
 
 
 def test_a_password_that_was_refused_twice_is_never_sent_again(clock: Clock) -> None:
@@ -385,6 +403,61 @@ def test_a_late_write_touches_no_newer_login(clock: Clock) -> None:
     assert tokens.get().text == access(7)
 
 
+# One user
+
+
+def test_a_token_of_another_user_is_not_taken(clock: Clock) -> None:
+    case = Case(clock, replace(STORED, access=""), KNOWN)
+    case.cloud.will("refresh", tokens_of(access(2, user_id="999")))
+    failed = case.fails()
+    assert failed.refused
+    assert "another user's" in str(failed)
+    assert ADVICE in str(failed)
+    assert case.cloud.asked == ["refresh"]
+    assert case.vault.login == replace(STORED, access="")
+
+
+def test_a_stored_token_of_another_user_than_the_code_is_not_used(clock: Clock) -> None:
+    case = Case(clock, replace(STORED, access=access(user_id="999")))
+    case.cloud.will("refresh", tokens_of(access(2, user_id=7)))
+    assert case.tokens.get().text == access(2, user_id=7)
+
+
+def test_a_refresh_token_alone_does_not_change_the_user(clock: Clock) -> None:
+    case = Case(clock, replace(STORED, access=access(user_id="7"), code=""))
+    case.tokens.refused(case.tokens.get())
+    case.cloud.will("refresh", tokens_of(access(2, user_id="8")))
+    assert "another user's" in str(case.fails())
+
+
+def test_an_email_address_of_another_user_is_not_enough(clock: Clock) -> None:
+    login = replace(STORED, access=access(lasts=0, user_id="8"), refresh="", code="")
+    case = Case(clock, login, KNOWN)
+    case.cloud.will("login", code())
+    assert "another user's" in str(case.fails())
+    assert case.cloud.asked == ["login"]
+    assert case.vault.login == login
+
+
+def test_a_code_that_gives_the_token_of_another_user_is_not_taken(clock: Clock) -> None:
+    case = Case(clock, STORED)
+    case.cloud.will("code", tokens_of(access(4, user_id="999")))
+    with pytest.raises(PeerError, match="another user's"):
+        case.tokens.take(code(4))
+    assert case.vault.login == STORED
+
+
+@pytest.mark.parametrize(("user", "another"), [("7", False), ("8", True)])
+def test_somebody_else_can_log_in_and_it_is_told(
+    clock: Clock, caplog: pytest.LogCaptureFixture, user: str, another: bool
+) -> None:
+    case = Case(clock, STORED)
+    case.cloud.will("code", tokens_of(access(4, user_id=user)))
+    assert case.tokens.take(jwt(user_id=user, user_api_url=HOST)) is another
+    assert ("another user's" in caplog.text) is another
+    assert case.tokens.get().text == access(4, user_id=user)
+
+
 @pytest.mark.parametrize(
     ("pasted", "said"),
     [
@@ -397,6 +470,8 @@ def test_a_late_write_touches_no_newer_login(clock: Clock) -> None:
         (code(host="https://a@shelly-9-eu.shelly.cloud"), "does not name"),
         (code(host="https://shelly-9-eu.shelly.cloud:99999"), "does not name"),
         (code(host="https://shelly-9-eu.shelly.cloud/path"), "does not name"),
+        (code(host="https://shelly-9-eu.shelly.cloud:22"), "names a port"),
+        (code(host="https://localhost.shelly.cloud:22"), "names a port"),
         (code(host="https://SHELLY-9-EU.shelly.cloud"), "does not name"),
         (code(host="https://10.0.0.1"), "allowed_hosts"),
         (jwt(sub="shelly-diy"), "does not name"),

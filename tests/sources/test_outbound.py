@@ -8,16 +8,17 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from bridge.core.commands import LightCommand, RelayCommand, Target, Turn
+from bridge.core.merge import MOST_STATUS, weight
 from bridge.core.model import (
     BadInput,
     CallAnswered,
@@ -36,7 +37,7 @@ from bridge.core.model import (
 )
 from bridge.errors import StartError
 from bridge.simulator.certificates import Authority
-from bridge.sources import outbound_server
+from bridge.sources import outbound, outbound_allowance, outbound_server
 from bridge.sources.outbound import LINK, OutboundSettings, OutboundSource
 from bridge.sources.timing import OutboundTiming
 from bridge.threads import Deadline
@@ -172,14 +173,31 @@ def test_dynamic_components_are_asked_for_page_by_page(driver: OutboundDriver) -
     assert settings["bthomesensor:200"] == {"id": 200, "obj_id": 69, "attrs": {"role": "x"}}
 
 
+def test_what_is_remembered_of_dynamic_components_is_bounded(driver: OutboundDriver) -> None:
+    driver.lamp.components = list(DYNAMIC)
+    dialer = arrive(driver)
+    for begin in range(0, 2 * MOST_STATUS, 1_000):
+        more = {f"member{number}": number for number in range(begin, begin + 1_000)}
+        dialer.notify("NotifyStatus", ts=2.0, **{"bthomesensor:200": {"deep": more}})
+    dialer.notify("NotifyFullStatus", ts=3.0, **{"sys": {"uptime": 77}})
+    whole = driver.recorder.wait(
+        StatusReported, lambda event: event.full and event.status["sys"].get("uptime") == 77
+    )
+    assert 1_000 <= weight(whole.status) <= MOST_STATUS + 100
+
+
 def test_a_whole_status_keeps_the_dynamic_components(driver: OutboundDriver) -> None:
     driver.lamp.components = list(DYNAMIC)
     dialer = arrive(driver)
     dialer.notify("NotifyStatus", ts=2.0, **{"bthomesensor:200": {"id": 200, "value": 77}})
     dialer.notify("NotifyFullStatus", ts=3.0, **STATUS)
     last = {**DYNAMIC[0]["status"], "value": 77}
-    wait_until(lambda: statuses(driver)[-1].status.get("bthomesensor:200") == last)
-    assert statuses(driver)[-1].full
+    wait_until(
+        lambda: (
+            statuses(driver)[-1].full
+            and statuses(driver)[-1].status.get("bthomesensor:200") == last
+        )
+    )
     assert statuses(driver)[-1].status.keys() == STATUS.keys() | {item["key"] for item in DYNAMIC}
 
 
@@ -310,6 +328,21 @@ def test_calls_of_somebodys_own_are_answered_as_the_device_answers(
     assert (good.request, good.result, good.error) == (1, {"uptime": 5}, None)
     assert (bad.request, bad.error["code"]) == (2, 404)
     assert driver.lamp.calls("Sys.GetStatus") == [{"a": 1}]
+
+
+def test_the_secret_of_our_address_is_in_no_answer(driver: OutboundDriver) -> None:
+    driver.lamp.answers["Ws.GetConfig"] = {"list": [{"server": driver.url}], driver.url: 1}
+    error = {"code": -103, "message": f"not {driver.url}"}
+    driver.lamp.answers["Ws.SetConfig"] = driver.lamp.answers["Switch.Set"] = {"error": error}
+    arrive(driver)
+    end = time.monotonic() + 5
+    for request, method in enumerate(("Ws.GetConfig", "Ws.SetConfig"), 1):
+        driver.source.call(CallDevice(LINK, DeviceId(HEX), method, None, request, end))
+    driver.source.send(switch(HEX, 3))
+    answered = driver.recorder.wait(CommandAnswered)
+    told = [*driver.recorder.of(CallAnswered), answered]
+    assert [SECRET in repr(event) for event in told] == [False, False, False]
+    assert [repr(event).count("/shelly/***") for event in told] == [2, 1, 1]
 
 
 def test_a_command_goes_before_the_questions_that_are_left(make: Maker) -> None:
@@ -529,6 +562,43 @@ def test_a_newer_connection_takes_the_place_of_the_older_one(driver: OutboundDri
     assert driver.recorder.of(DeviceLeft) == [], "the end of the older one means nothing"
 
 
+@contextmanager
+def from_elsewhere(driver: OutboundDriver) -> Iterator[ClientConnection]:
+    """A connection from another address that says it is the device."""
+    peer = socket.create_connection(
+        ("127.0.0.1", driver.source.port), 5, source_address=("127.0.0.2", 0)
+    )
+    with connect(driver.url, sock=peer, proxy=None) as connection:
+        src = driver.lamp.src
+        connection.send(json.dumps({"src": src, "method": "NotifyFullStatus", "params": STATUS}))
+        yield connection
+
+
+def test_nobody_takes_the_name_of_a_device_that_is_there(make: Maker) -> None:
+    driver = make(timing=OutboundTiming(look=0.05, settle=0.05, contest_limit=0.2))
+    dialer = arrive(driver)
+    with from_elsewhere(driver) as thief:
+        told = counted(driver, "refused_taken")
+        assert told.source == "outbound, 127.0.0.2"
+        with pytest.raises(ConnectionClosed):
+            thief.recv(5)
+    driver.source.send(switch(HEX, 1))
+    driver.recorder.wait(CommandAnswered)
+    assert (dialer.opened, len(dialer.calls("Switch.Set"))) == (1, 1)
+    assert len(driver.recorder.of(DeviceArrived)) == 1
+
+
+def test_a_device_that_moved_is_let_in_when_its_older_connection_is_dead(make: Maker) -> None:
+    driver = make(timing=OutboundTiming(look=0.05, settle=0.05, contest_limit=0.2))
+    dialer = arrive(driver)
+    dialer.wanted = False
+    dialer.freeze()
+    with from_elsewhere(driver) as moved:
+        assert json.loads(moved.recv(5))["method"] == "Shelly.GetDeviceInfo"
+        assert driver.recorder.of(DeviceLeft) == []
+    driver.recorder.wait(DeviceArrived, count=2)
+
+
 def test_a_connection_speaks_for_one_device_only(driver: OutboundDriver) -> None:
     dialer = arrive(driver)
     other = arrive(driver, driver.dialers.add(driver.url, "a8032abe5500"))
@@ -617,6 +687,29 @@ def test_a_thousand_connections_of_one_address_shut_nobody_out(make: Maker) -> N
     arrive(driver, newcomer)
 
 
+def test_half_handshakes_shut_no_device_out(make: Maker) -> None:
+    driver = make()
+    with ExitStack() as stack:
+        for place in (1, 2):
+            for _ in range(200):
+                peer = connect_from(f"127.0.1.{place}", driver.source.port)
+                stack.enter_context(peer).sendall(b"GET /")
+        counted(driver, "refused_crowd")
+        for _ in range(outbound_server.MOST_NAMELESS_EACH):
+            peer = stack.enter_context(connect_from("127.0.0.1", driver.source.port))
+            peer.sendall(b"GET /")
+        begin = time.monotonic()
+        arrive(driver)
+        assert time.monotonic() - begin < 5.0
+
+
+def test_the_addresses_of_one_ipv6_network_count_as_one() -> None:
+    place = outbound_server.neighbourhood
+    assert place("2001:db8::1") == place("2001:db8::ffff:1") != place("2001:db8:0:1::1")
+    assert place("fe80::1%eth0") == place("fe80::2")
+    assert place("192.0.2.1") != place("192.0.2.2")
+
+
 def connect_from(address: str, port: int) -> socket.socket:
     peer = socket.create_connection(("127.0.0.1", port), 5, source_address=(address, 0))
     peer.settimeout(5)
@@ -624,20 +717,67 @@ def connect_from(address: str, port: int) -> socket.socket:
 
 
 def test_a_flood_of_one_device_leaves_room_for_others(make: Maker) -> None:
-    driver = make(timing=OutboundTiming(look=0.2))
+    driver = make(timing=OutboundTiming(look=0.05, flood_limit=1.0))
     loud = arrive(driver)
     other = arrive(driver, driver.dialers.add(driver.url, "a8032abe5500"))
+    loud.wanted = False
     for number in range(5_000):
         loud.notify("NotifyStatus", ts=1.0, **{"switch:0": {"apower": number}})
     before = time.monotonic()
     driver.source.send(switch(other.hex_id, 1))
     driver.recorder.wait(CommandAnswered)
     assert time.monotonic() - before < 1.0
-    wait_until(
-        lambda: statuses(driver)[-1].status == {"switch:0": {"apower": 4_999}},
-        15,
-        "nothing is lost",
-    )
+    assert counted(driver, "flood").device == HEX
+    assert len(statuses(driver)) < outbound_allowance.MESSAGES + 50
+    wait_until(lambda: loud.connection is None)
+
+
+def test_large_messages_come_no_faster_than_they_should(make: Maker) -> None:
+    driver = make(timing=OutboundTiming(look=0.05, flood_limit=0.5))
+    loud = arrive(driver)
+    loud.wanted = False
+    before = len(statuses(driver))
+    padding = {f"switch:{number}": {"apower": "x" * 500} for number in range(100)}
+    for _ in range(200):
+        loud.notify("NotifyFullStatus", ts=1.0, **padding)
+    counted(driver, "flood")
+    most = outbound_allowance.BYTES / 50_000 + 20
+    assert len(statuses(driver)) - before < most
+
+
+def test_who_flooded_is_not_let_in_again_at_once(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound, "LONGEST_DEBT", 0.1)
+    driver = make(timing=OutboundTiming(look=0.05, flood_limit=0.1))
+    loud = arrive(driver)
+    loud.status = {"text:0": {"value": "x" * 60_000}}
+    for _ in range(2_000):
+        loud.notify("NotifyStatus", ts=1.0, **loud.status)
+    assert "too much" in counted(driver, "refused_flood").text
+
+
+def test_a_few_hundred_messages_at_once_are_taken(make: Maker) -> None:
+    driver = make()
+    device = arrive(driver)
+    for number in range(500):
+        device.notify("NotifyStatus", ts=1.0, **{"switch:0": {"apower": number}})
+    wait_until(lambda: statuses(driver)[-1].status == {"switch:0": {"apower": 499}})
+
+
+def test_an_engine_that_is_behind_keeps_no_command_from_a_device(make: Maker) -> None:
+    driver = make()
+    loud = arrive(driver)
+    other = arrive(driver, driver.dialers.add(driver.url, "a8032abe5500"))
+    with driver.recorder.held():
+        for number in range(500):
+            loud.notify("NotifyStatus", ts=1.0, **{"switch:0": {"apower": number}})
+        before = driver.source.beats()["outbound"]
+        driver.source.send(switch(other.hex_id, 1))
+        wait_until(lambda: other.calls("Switch.Set"))
+        wait_until(lambda: driver.source.beats()["outbound"] > before + 1)
+    driver.recorder.wait(CommandAnswered)
+    wait_until(lambda: statuses(driver)[-1].status == {"switch:0": {"apower": 499}})
 
 
 # Many

@@ -90,11 +90,12 @@ class Rig:
         hosts: tuple[str, ...] = HOSTS[:1],
         port: int | None = None,
         integrator: bool = True,
+        ports_in_urls: bool = False,
         **values: str,
     ) -> None:
         self.directory = directory
         self._stack = ExitStack()
-        self.world = World(hosts)
+        self.world = World(hosts, ports_in_urls=ports_in_urls)
         self._port = port
         self._integrator = integrator
         self.values = values

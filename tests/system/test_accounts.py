@@ -6,10 +6,10 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bridge.cli.login import read_code
 from bridge.core.logins import Login
 from bridge.simulator.account_faults import Answer, Asked
 from bridge.simulator.devices.base import Device
@@ -26,6 +26,9 @@ RELAY, COVER, GEN1, BLE, BUTTON = (
     "SBBT-002C",
 )
 ALL = (RELAY, COVER, GEN1, BLE)
+
+UNANSWERED = {("timeout", "sent"), ("host_down", "sent")}
+"""How commands end of which nobody knows whether they were carried out."""
 
 
 def everything_is_there(rig: AccountRig, limit: float = 5.0) -> None:
@@ -74,21 +77,15 @@ def test_by_browser(tmp_path: Path) -> None:
 
 
 def test_by_a_pasted_code(tmp_path: Path) -> None:
-    """As the command does it, in another process, while the bridge runs."""
-    with AccountRig(tmp_path) as rig:
+    """By the command, in another process, while the bridge runs."""
+    with AccountRig(tmp_path, near=True) as rig:
         for model in ALL:
             rig.device(model)
         rig.start().wait_for_login_needed()
-        code = read_code(f"http://x/?code={rig.account.make_code()}&state=s", "s")
-        with Store.open(rig.settings.data_dir, exclusive=False, writable=True) as store:
-            fresh = Login(
-                1,
-                rig.world.server_url(rig.account.host),
-                refresh=rig.account.refresh_token,
-                code=code,
-            )
-            assert store.put_login("home", fresh)
+        assert "Logged in to account home" in rig.log_in_by_command()
         everything_is_there(rig)
+        assert rig.stored().count == 1
+        assert rig.account.counters.count(Asked.LOGIN, Asked.REFRESH) == 0
 
 
 def test_before_the_first_run(tmp_path: Path) -> None:
@@ -243,8 +240,17 @@ def test_the_state_is_right_when_either_source_dies(tmp_path: Path, dies: str) -
         assert rig.text(f"{relay.hex_id}/availability") == "online"
 
 
-def test_a_storm_of_events_and_commands_by_two_sources(tmp_path: Path) -> None:
-    """Thousands of both at the same time: no event twice, no command twice, the state right."""
+def carried_out(results: list[dict[str, Any]]) -> tuple[set[int], int]:
+    """The commands that the cloud took, and how many were sent without any answer."""
+    taken = {result["trid"] for result in results if result["stage"] in ("accepted", "confirm")}
+    silent = [result for result in results if (result["status"], result["stage"]) in UNANSWERED]
+    return taken, len(silent)
+
+
+@pytest.mark.quiet
+@pytest.mark.parametrize("dies", ["account", "integrator"])
+def test_a_storm_of_events_and_commands_by_two_sources(tmp_path: Path, dies: str) -> None:
+    """Thousands of both, and one source dies meanwhile: nothing comes twice, the state is right."""
     with AccountRig(tmp_path, login=True, integrator=True, commands__min_interval="0") as rig:
         relays = [rig.device(RELAY, granted=True) for _ in range(5)]
         button = rig.device(BUTTON, granted=True)
@@ -264,7 +270,12 @@ def test_a_storm_of_events_and_commands_by_two_sources(tmp_path: Path) -> None:
         pressing = threading.Thread(target=press_all)
         pressing.start()
         sent = dict.fromkeys((relay.hex_id for relay in relays), 0)
+        host = rig.world.host()
+        viewer = rig.account.name if dies == "account" else rig.world.tag
+        opened = len(host.counters.opened)
         for number in range(commands):
+            if number == commands // 2:
+                host.close(1001, "gone", viewer=viewer)
             relay = relays[number % len(relays)]
             rig.tell(f"{relay.hex_id}/relay/0/set", "TOGGLE")
             sent[relay.hex_id] += 1
@@ -283,11 +294,16 @@ def test_a_storm_of_events_and_commands_by_two_sources(tmp_path: Path) -> None:
         rig.wait(finished, limit=60)
         assert len(rig.peer.payloads(event)) == presses
         for relay in relays:
-            trids = [received.trid for received in relay.received]
+            trids = [each.trid for each in relay.received if each.refusal is None]
+            taken, silent = carried_out(rig.results(f"{relay.hex_id}/relay/0"))
             assert len(set(trids)) == len(trids) <= sent[relay.hex_id]
+            assert taken
+            assert taken <= set(trids)
+            assert len(trids) - len(taken) <= silent
             on = relay.status()["switch:0"]["output"]
             topic = f"{relay.hex_id}/relay/0"
             rig.wait(lambda topic=topic, on=on: (rig.json(topic)["state"] == "ON") is on)  # type: ignore[misc]  # as above
+        assert len(host.counters.opened) > opened
 
 
 # 5. Nothing secret outside is a test of its own: test_account_secrets.py

@@ -123,6 +123,7 @@ def test_a_hostile_host_is_refused_and_never_asked_for(tmp_path: Path, host: str
         )
 
 
+@pytest.mark.quiet
 def test_leftovers_of_unknown_devices_are_cleared_at_the_start(tmp_path: Path) -> None:
     with Rig(tmp_path) as rig:
         relays = [rig.add(RELAY) for _ in range(3)]

@@ -136,6 +136,7 @@ def is_complete(device: Device, peer: Peer) -> bool:
     return bool(channels & named) and all(peer.values.get(topic) for topic in channels | states)
 
 
+@pytest.mark.quiet
 @pytest.mark.timeout(400)
 def test_a_thousand_devices_are_complete_soon_and_come_again_at_a_birth(tmp_path: Path) -> None:
     with (

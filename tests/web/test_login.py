@@ -28,16 +28,18 @@ class FakeAccount:
     def __init__(self) -> None:
         self.codes: list[str] = []
         self.problem: PeerError | None = None
+        self.another = False
 
     def login_address(self, redirect: str, state: str) -> str:
         return (
             f"https://my.shelly.cloud/oauth_login.html?redirect_uri={quote(redirect)}&state={state}"
         )
 
-    def take_code(self, code: str) -> None:
+    def take_code(self, code: str) -> bool:
         if self.problem is not None:
             raise self.problem
         self.codes.append(code)
+        return self.another
 
 
 class Page:
@@ -104,6 +106,12 @@ def test_the_browser_is_sent_to_shelly_and_comes_back_with_a_code(page: Page) ->
     assert CODE not in str(answer.content)
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_a_login_of_another_user_is_told(page: Page) -> None:
+    assert "another user's" not in str(page.come_back(page.begin()["state"]).content)
+    page.home.another = True
+    assert "another user's" in str(page.come_back(page.begin()["state"]).content)
 
 
 def test_a_state_is_good_once(page: Page) -> None:
