@@ -6,6 +6,7 @@ Arguments: the CPU to run on, the configuration file.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,12 +16,11 @@ def main() -> int:
     os.sched_setaffinity(0, {int(sys.argv[1])})
     from bridge import config, log
     from bridge.app import Bridge
-    from bridge.cli.run import stop_on_signals
 
     settings = config.load(Path(sys.argv[2]), {})
     log.configure("warning", "text", settings.secrets())
     bridge = Bridge(settings, lambda _, port: ("127.0.0.1", port))
-    stop_on_signals(bridge)
+    signal.signal(signal.SIGTERM, lambda *_: bridge.request_stop())
     return bridge.run()
 
 

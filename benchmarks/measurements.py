@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
+from benchmarks.commands import round_trips
 from benchmarks.feed import Order
 from benchmarks.payloads import PAYLOADS, Payload
 from benchmarks.processes import Child
@@ -39,10 +40,18 @@ class Plan:
     many: int = 1_000
     outrun: float = 10.0
     idle: float = 10.0
+    commands: int = 500
 
 
 QUICK = Plan(
-    rounds=3, segment=0.4, payloads=PAYLOADS[:1], latency=1.2, many=200, outrun=2.0, idle=2.0
+    rounds=3,
+    segment=0.4,
+    payloads=PAYLOADS[:1],
+    latency=1.2,
+    many=200,
+    outrun=2.0,
+    idle=2.0,
+    commands=100,
 )
 
 
@@ -318,4 +327,5 @@ MEASUREMENTS: dict[str, Callable[[int, Plan], Table]] = {
     "latency": latency,
     "memory": memory,
     "start": start,
+    "commands": lambda cpu, plan: round_trips(cpu, plan.commands),
 }

@@ -259,7 +259,7 @@ def test_commands_take_the_local_way_and_the_cloud_when_it_is_gone(make: Make) -
 
 
 def test_a_command_that_could_not_be_sent_goes_by_the_cloud_within_its_time(make: Make) -> None:
-    rig = make()
+    rig = make(commands__timeout="3")
     device = rig.add("SNSW-001P16EU")
     rig.start()
     unit = dial(rig, device)
@@ -271,15 +271,20 @@ def test_a_command_that_could_not_be_sent_goes_by_the_cloud_within_its_time(make
     for number in range(8):
         # The connection goes in the very moment of the command.
         unit.hang_up()
-        rig.tell(f"{topic}/set", json.dumps({"state": "ON" if number % 2 == 0 else "OFF"}))
+        state = "ON" if number % 2 == 0 else "OFF"
+        # Both ways pass the timer on, so it tells which command was carried out.
+        rig.tell(f"{topic}/set", json.dumps({"state": state, "id": number, "timer": 600 + number}))
         final(rig, topic, number + 1)
         rig.wait(lambda: unit.connected)
-    done = len(native(device, "Switch.Set")) + len(native(device, "relay"))
-    ended = [each for each in rig.results(topic) if each["stage"] != "accepted"]
-    assert len(ended) == 8
-    assert done <= 8, "no command was carried out by both ways"
-    assert {each["status"] for each in ended} <= {"ok", "timeout"}
-    assert sum(each["status"] == "ok" for each in ended) >= 4
+    timers = [call.params["toggle_after"] for call in native(device, "Switch.Set")]
+    timers += [call.params["timeout"] for call in native(device, "relay")]
+    ended = {each["id"]: each for each in rig.results(topic) if each["stage"] != "accepted"}
+    assert sorted(ended) == list(range(8))
+    for number, result in ended.items():
+        times = timers.count(600 + number)
+        assert result["status"] in ("ok", "timeout")
+        assert times == 1 or (times == 0 and result["status"] == "timeout")
+    assert any(result["via"] == f"integrator:{device.host}" for result in ended.values())
 
 
 # Calls of one's own
