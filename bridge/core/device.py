@@ -94,6 +94,8 @@ class Changes:
     presses: list[Press] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     """Component keys that cannot have a topic."""
+    oversized: list[str] = field(default_factory=list)
+    """Components that told more than is followed."""
     components: list[str] = field(default_factory=list)
     """Members of the status that changed."""
 
@@ -195,7 +197,7 @@ class Device:
                 held = weight(self.status) if held is None else held
                 more = self._room(key, new, held)
                 if more is None:
-                    changes.refused.append(key)
+                    changes.oversized.append(key)
                     continue
                 held += more
             if full or old is _UNSEEN:

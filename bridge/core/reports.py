@@ -163,10 +163,13 @@ class Reports:
         if changes.layout:
             effects += self._presence.describe(device, now)
         for refused in changes.refused:
-            text = f"a component's name or number is not fit, or it is too large: {refused[:40]!r}"
+            text = f"a component's name or number is not fit for a topic: {refused[:40]!r}"
             effects += self._misconduct.record(
                 BadInput("status", "component_name", text, device.id)
             )
+        for component in changes.oversized:
+            text = f"a component tells more than any device has: {component[:40]!r}"
+            effects += self._misconduct.record(BadInput("status", "too_large", text, device.id))
         return effects
 
     def _channel_changed(self, device: Device, state: ChannelState, now: Now) -> list[Effect]:

@@ -232,7 +232,7 @@ def test_a_device_that_invents_members_without_end_is_not_followed() -> None:
     assert len(device.status) <= 513
     assert len(device.status.get("one", {})) <= 512
     changes = device.apply({"more": {"a": 1}}, full=False, wall=1.0)
-    assert changes.refused == ["more"]
+    assert changes.oversized == ["more"]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_nor_is_one_that_invents_them_deep_inside(member: Callable[[int], Json])
     refused = 0
     for number in range(2 * MOST_MEMBERS):
         part: dict[str, Json] = {"switch:0": {"aenergy": member(number)}}
-        refused += device.apply(part, full=False, wall=WALL).refused == ["switch:0"]
+        refused += device.apply(part, full=False, wall=WALL).oversized == ["switch:0"]
     assert refused
     assert weight(device.status["switch:0"]) <= MOST_MEMBERS
     device.apply({"switch:0": {"id": 0, "output": True}}, full=False, wall=WALL)
@@ -262,7 +262,7 @@ def test_all_components_together_are_bounded_too(full: bool) -> None:
     inside = {f"member{number}": number for number in range(MOST_MEMBERS - 100)}
     status: dict[str, Json] = {f"thing:{number}": dict(inside) for number in range(100)}
     changes = device.apply(status, full=full, wall=WALL)
-    assert len(changes.refused) > 50
+    assert len(changes.oversized) > 50
     assert MOST_STATUS // 2 < weight(device.status) <= MOST_STATUS
     first = next(iter(status))
     device.apply({first: {"member0": 5}}, full=False, wall=WALL)
@@ -274,5 +274,5 @@ def test_a_whole_status_makes_room_again() -> None:
     inside = {f"member{number}": number for number in range(MOST_MEMBERS - 100)}
     device.apply({f"thing:{number}": inside for number in range(100)}, full=True, wall=WALL)
     changes = device.apply(payloads.two_switches(), full=True, wall=WALL)
-    assert not changes.refused
+    assert not changes.oversized
     assert values(device, "relay")["state"] == "OFF"

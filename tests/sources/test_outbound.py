@@ -749,6 +749,8 @@ def test_who_flooded_is_not_let_in_again_at_once(
     make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbound, "LONGEST_DEBT", 0.1)
+    # So that the debt is still there when the device comes back.
+    monkeypatch.setattr(outbound_allowance, "BYTES_EACH_SECOND", 1_024)
     driver = make(timing=OutboundTiming(look=0.05, flood_limit=0.1))
     loud = arrive(driver)
     loud.status = {"text:0": {"value": "x" * 60_000}}
