@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import replace
@@ -26,6 +27,9 @@ RELAY, COVER, GEN1, BLE, BUTTON = (
     "SBBT-002C",
 )
 ALL = (RELAY, COVER, GEN1, BLE)
+
+STORM = int(os.environ.get("STORM", "200"))
+"""Presses, and as many commands, of the storm; 1,000 for a long one."""
 
 UNANSWERED = {("timeout", "sent"), ("host_down", "sent")}
 """How commands end of which nobody knows whether they were carried out."""
@@ -262,7 +266,7 @@ def test_a_storm_of_events_and_commands_by_two_sources(tmp_path: Path, dies: str
         button = rig.device(BUTTON, granted=True)
         rig.start()
         has_both_ways(rig, *relays, button)
-        presses, commands = 1_000, 1_000
+        presses = commands = STORM
         event = f"shelly/{button.hex_id}/input/0/event"
 
         def press_all() -> None:
