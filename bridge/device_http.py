@@ -43,8 +43,6 @@ class Identity:
     model: str
     gen: int
     name: str | None
-    protected: bool
-    """It wants a password."""
 
 
 class DeviceClient:
@@ -71,7 +69,7 @@ class DeviceClient:
             except FrameError:
                 told = {}
         if isinstance(told.get("type"), str) and "mac" in told:
-            return Identity(str(told["mac"]).lower(), told["type"], 1, None, bool(told.get("auth")))
+            return Identity(str(told["mac"]).lower(), told["type"], 1, None)
         gen, name = told.get("gen"), text(told.get("id"))
         if not isinstance(gen, int) or name is None:
             raise PeerError(f"{self.host}: what answers there is not a Shelly device")
@@ -80,7 +78,6 @@ class DeviceClient:
             text(told.get("model")) or "?",
             gen,
             text(told.get("name")),
-            told.get("auth_en") is True,
         )
 
     def call(self, method: str, parameters: Json = None) -> dict[str, Json]:
