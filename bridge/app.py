@@ -22,16 +22,12 @@ from bridge.assembly import (
 )
 from bridge.config import Config
 from bridge.core import jsontext
-from bridge.core.engine import Engine
-from bridge.core.model import (
+from bridge.core.effects import (
     Adopt,
     CallDevice,
     DropGrant,
-    GrantRevoked,
-    GrantStored,
     Lane,
     Move,
-    Now,
     Publish,
     Reconnect,
     Refresh,
@@ -43,9 +39,10 @@ from bridge.core.model import (
     SaveVisitor,
     ScanRetained,
     SendCommand,
-    SourceKind,
-    Vitals,
 )
+from bridge.core.engine import Engine
+from bridge.core.events import GrantRevoked, GrantStored, Vitals
+from bridge.core.model import Now, SourceKind
 from bridge.core.results import iso
 from bridge.engine_loop import EngineLoop, Executor
 from bridge.httpclient import Resolver, same_address

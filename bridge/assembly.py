@@ -17,7 +17,7 @@ from bridge.core.topics import Topics
 from bridge.httpclient import Resolver
 from bridge.mqtt.connection import ConnectionSettings
 from bridge.sources.account import AccountSettings
-from bridge.sources.account_tokens import Credentials
+from bridge.sources.credentials import Credentials
 from bridge.sources.integrator import IntegratorSettings
 from bridge.tls import cloud_context, device_context
 from bridge.web.consent_url import consent_url

@@ -12,8 +12,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from bridge.core.effects import Effect, Log, Publish
 from bridge.core.engine import Engine
-from bridge.core.model import Effect, Event, Log, MessageArrived, Now, Publish, Vitals
+from bridge.core.events import Event, MessageArrived, Vitals
+from bridge.core.model import Now
 from bridge.inbox import Inbox
 from bridge.threads import CrashHook, Deadline, spawn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from bridge.core.model import Event
+from bridge.core.events import Event
 
 CAPACITY = 1_000
 """Events that wait; then sources wait too, and TCP makes their peers wait."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from bridge.assembly import callback_address
 from bridge.config import Config
+from bridge.core.events import GrantRevoked, GrantStored
 from bridge.core.hosts import HostRule
-from bridge.core.model import GrantRevoked, GrantStored
 from bridge.errors import ConfigError, Problem, StartError
 from bridge.store import Store
 from bridge.threads import CrashHook, Deadline

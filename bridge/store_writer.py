@@ -6,14 +6,8 @@ import logging
 import threading
 from collections import OrderedDict
 
-from bridge.core.model import (
-    DeviceId,
-    DropGrant,
-    SaveComponents,
-    SaveGrant,
-    SaveTopics,
-    SaveVisitor,
-)
+from bridge.core.effects import DropGrant, SaveComponents, SaveGrant, SaveTopics, SaveVisitor
+from bridge.core.model import DeviceId
 from bridge.errors import StoreError
 from bridge.store import Store
 from bridge.threads import CrashHook, Deadline, spawn

@@ -11,19 +11,10 @@ from typing import Any
 
 import pytest
 
-from bridge.core.engine import Engine
-from bridge.core.model import (
-    Access,
-    AccessReported,
+from bridge.core.effects import (
     Adopt,
-    CommandNotSent,
     Effect,
-    Event,
-    LinkChanged,
-    LinkState,
     Log,
-    MessageArrived,
-    Now,
     Publish,
     Reconnect,
     Refresh,
@@ -31,10 +22,18 @@ from bridge.core.model import (
     SaveTopics,
     ScanRetained,
     SendCommand,
-    SourceKind,
+)
+from bridge.core.engine import Engine
+from bridge.core.events import (
+    AccessReported,
+    CommandNotSent,
+    Event,
+    LinkChanged,
+    MessageArrived,
     StatusReported,
     Vitals,
 )
+from bridge.core.model import Access, LinkState, Now, SourceKind
 from bridge.engine_loop import LONGEST_WAIT, EngineLoop, Executor
 from bridge.inbox import Inbox
 from bridge.threads import Deadline

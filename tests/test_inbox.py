@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from bridge.core.model import BrokerDown
+from bridge.core.events import BrokerDown
 from bridge.inbox import Inbox
 from tests.brokers import wait_until
 

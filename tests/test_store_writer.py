@@ -11,16 +11,8 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import (
-    DeviceId,
-    DropGrant,
-    Grant,
-    SaveComponents,
-    SaveGrant,
-    SaveTopics,
-    SaveVisitor,
-    Visitor,
-)
+from bridge.core.effects import DropGrant, SaveComponents, SaveGrant, SaveTopics, SaveVisitor
+from bridge.core.model import DeviceId, Grant, Visitor
 from bridge.errors import StoreError
 from bridge.store import Store
 from bridge.store_writer import MOST_WAITING, StoreWriter

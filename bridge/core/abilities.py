@@ -14,11 +14,12 @@ from bridge.core import rpc
 from bridge.core.commands import Command, LightCommand
 from bridge.core.confirm import changed_keys
 from bridge.core.device import ChannelState, Device, Path
+from bridge.core.events import CommandAnswered
 from bridge.core.instructions.appliances import CURY_KEYS, thermostat_keys
 from bridge.core.instructions.outputs import light_keys, roller_keys
 from bridge.core.instructions.virtual import is_writable
 from bridge.core.kinds.catalog import Channel
-from bridge.core.model import Access, CommandAnswered, SourceKind
+from bridge.core.model import Access, SourceKind
 from bridge.core.registry import Registry
 from bridge.core.results import Order
 

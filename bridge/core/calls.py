@@ -6,18 +6,9 @@ from dataclasses import dataclass
 
 from bridge.core import jsontext
 from bridge.core.cloud import HIGHEST_REQUEST
-from bridge.core.model import (
-    CallAnswered,
-    CallDevice,
-    CommandNotSent,
-    Effect,
-    Json,
-    Lane,
-    MessageArrived,
-    Now,
-    Publish,
-    SourceKind,
-)
+from bridge.core.effects import CallDevice, Effect, Lane, Publish
+from bridge.core.events import CallAnswered, CommandNotSent, MessageArrived
+from bridge.core.model import Json, Now, SourceKind
 from bridge.core.registry import Registry
 from bridge.core.results import RESULT_EXPIRY
 from bridge.core.timers import Timers

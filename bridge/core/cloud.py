@@ -18,17 +18,10 @@ from bridge.core.commands import (
     RollerCommand,
     RollerPosition,
 )
+from bridge.core.effects import SendCommand
+from bridge.core.events import CommandAnswered, OnlineReported, SettingsReported, StatusReported
 from bridge.core.ids import cloud_id, device_from_cloud
-from bridge.core.model import (
-    CommandAnswered,
-    DeviceId,
-    Json,
-    LinkId,
-    OnlineReported,
-    SendCommand,
-    SettingsReported,
-    StatusReported,
-)
+from bridge.core.model import DeviceId, Json, LinkId
 from bridge.errors import FrameError
 
 HIGHEST_REQUEST = 2**30 - 1

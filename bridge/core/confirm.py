@@ -23,9 +23,7 @@ from bridge.core.commands import (
 )
 from bridge.core.kinds.fields import Values
 from bridge.core.kinds.light import effect_name, effects
-from bridge.core.model import (
-    Json,
-)
+from bridge.core.model import Json
 
 _AFTER: dict[Go, tuple[str, ...]] = {
     Go.OPEN: ("opening", "open"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.core.effects import Effect, Lane
+from bridge.core.events import LinkChanged, LinkRemoved
 from bridge.core.homeassistant.discovery import Discovery
 from bridge.core.links import Link
-from bridge.core.model import Effect, Lane, LinkChanged, LinkId, LinkRemoved, LinkState, Now
+from bridge.core.model import LinkId, LinkState, Now
 from bridge.core.presence import Presence
 from bridge.core.publications import Publications
 from bridge.core.registry import Registry

@@ -20,9 +20,11 @@ from bridge.core import rpc
 from bridge.core.cloud import HIGHEST_REQUEST
 from bridge.core.confirm import covers, is_absolute, shows
 from bridge.core.device import ChannelKey
+from bridge.core.effects import Effect, SendCommand
+from bridge.core.events import CommandAnswered, CommandNotSent
 from bridge.core.instructions.wanted import RefusedError
 from bridge.core.kinds.fields import Values
-from bridge.core.model import CommandAnswered, CommandNotSent, DeviceId, Effect, Now, SendCommand
+from bridge.core.model import DeviceId, Now
 from bridge.core.results import Order, Route, Stage
 from bridge.core.timers import Timers
 

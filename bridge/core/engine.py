@@ -15,12 +15,8 @@ from bridge.core import abilities, topics
 from bridge.core.calls import CallDue, Calls
 from bridge.core.connections import Connections, GraceOver
 from bridge.core.dispatch import AnswerDue, Dispatch, ReleaseDue
-from bridge.core.grants import Grants
-from bridge.core.homeassistant.discovery import Discovery, DiscoveryDue, StubsOver
-from bridge.core.instructed import Instructed
-from bridge.core.listings import Listings
-from bridge.core.misconduct import Misconduct
-from bridge.core.model import (
+from bridge.core.effects import Effect
+from bridge.core.events import (
     AccessReported,
     BadInput,
     BrokerDown,
@@ -30,29 +26,29 @@ from bridge.core.model import (
     CommandNotSent,
     Delivered,
     DeviceArrived,
-    DeviceId,
     DeviceLeft,
     DeviceMoved,
     DevicesListed,
-    Effect,
     Event,
-    Grant,
     GrantRevoked,
     GrantStored,
     LinkChanged,
     LinkRemoved,
     MessageArrived,
-    Now,
     OnlineReported,
     PressReported,
-    Published,
     RefreshAnswered,
     RetainedFound,
     SettingsReported,
     StatusReported,
-    Visitor,
     Vitals,
 )
+from bridge.core.grants import Grants
+from bridge.core.homeassistant.discovery import Discovery, DiscoveryDue, StubsOver
+from bridge.core.instructed import Instructed
+from bridge.core.listings import Listings
+from bridge.core.misconduct import Misconduct
+from bridge.core.model import DeviceId, Grant, Now, Published, Visitor
 from bridge.core.presence import ListDue, Presence, ReportMissed
 from bridge.core.publications import Publications
 from bridge.core.refill import BirthDue, GoOn, Refill, StatesDue

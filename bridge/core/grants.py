@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from bridge.core.device import Device
 from bridge.core.dispatch import Dispatch
+from bridge.core.effects import Adopt, DropGrant, Effect, Move, Release, SaveGrant
+from bridge.core.events import AccessReported, DeviceMoved, GrantStored
 from bridge.core.homeassistant.discovery import Discovery
-from bridge.core.model import (
-    Access,
-    AccessReported,
-    Adopt,
-    DeviceId,
-    DeviceMoved,
-    DropGrant,
-    Effect,
-    Grant,
-    GrantStored,
-    Json,
-    LinkId,
-    Move,
-    Now,
-    Release,
-    SaveGrant,
-    SourceKind,
-)
+from bridge.core.model import Access, DeviceId, Grant, Json, LinkId, Now, SourceKind
 from bridge.core.publications import Publications
 from bridge.core.registry import Registry
 from bridge.core.results import iso

@@ -9,10 +9,12 @@ from bridge.core import abilities, jsontext, topics
 from bridge.core.abilities import Way
 from bridge.core.device import ChannelState, Device, Path
 from bridge.core.dispatch import Dispatch
+from bridge.core.effects import Effect, Log, Refresh
+from bridge.core.events import MessageArrived
 from bridge.core.instructions.builders import to_command
 from bridge.core.instructions.payload import Instruction, read
 from bridge.core.instructions.wanted import RefusedError
-from bridge.core.model import Access, Effect, LinkId, Log, MessageArrived, Now, Refresh
+from bridge.core.model import Access, LinkId, Now
 from bridge.core.registry import Registry
 from bridge.core.results import Order, Route, Sender, Stage, result
 

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from bridge.core.device import Device, Path
+from bridge.core.effects import Effect
+from bridge.core.events import DevicesListed
 from bridge.core.grants import Grants
-from bridge.core.model import (
-    Access,
-    DeviceId,
-    DevicesListed,
-    Effect,
-    LinkId,
-    ListedDevice,
-    Now,
-    SourceKind,
-)
+from bridge.core.model import Access, DeviceId, LinkId, ListedDevice, Now, SourceKind
 from bridge.core.presence import Presence
 from bridge.core.registry import Registry
 

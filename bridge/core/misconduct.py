@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
-from bridge.core.model import BadInput, Log
+from bridge.core.effects import Log
+from bridge.core.events import BadInput
 
 MOST_NAMED = 1_000
 """Different (source, kind, device) that are told apart; more are only counted."""

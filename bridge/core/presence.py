@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from bridge.core import documents
 from bridge.core.availability import judge, silent_from
 from bridge.core.device import Device
+from bridge.core.effects import Effect, Lane
 from bridge.core.homeassistant.discovery import Discovery
-from bridge.core.model import DeviceId, Effect, Lane, Now
+from bridge.core.model import DeviceId, Now
 from bridge.core.publications import Publications
 from bridge.core.registry import Registry
 from bridge.core.timers import Timers

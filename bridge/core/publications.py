@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from bridge.core import documents, jsontext, topics
 from bridge.core.device import ChannelKey, ChannelState, Device
+from bridge.core.effects import Effect, Lane, Publish, SaveTopics
 from bridge.core.kinds.fields import Values
-from bridge.core.model import DeviceId, Effect, Json, Lane, Publish, SaveTopics
+from bridge.core.model import DeviceId, Json
 from bridge.core.registry import Registry
 from bridge.core.results import iso
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from bridge.core import documents
 from bridge.core.connections import Connections
 from bridge.core.device import Device
+from bridge.core.effects import Effect, Lane, Publish
+from bridge.core.events import MessageArrived
 from bridge.core.homeassistant.discovery import Discovery
-from bridge.core.model import DeviceId, Effect, Lane, MessageArrived, Now, Publish
+from bridge.core.model import DeviceId, Now
 from bridge.core.presence import Presence
 from bridge.core.publications import THE_BRIDGE, Publications
 from bridge.core.registry import Registry

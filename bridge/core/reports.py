@@ -8,26 +8,21 @@ from typing import TypeVar
 
 from bridge.core.device import Changes, ChannelKey, ChannelState, Device, Path
 from bridge.core.dispatch import Dispatch
+from bridge.core.effects import Effect, Lane
+from bridge.core.events import (
+    AccessReported,
+    BadInput,
+    DeviceMoved,
+    OnlineReported,
+    RefreshAnswered,
+    SettingsReported,
+    StatusReported,
+)
 from bridge.core.grants import Grants
 from bridge.core.kinds.convert import number
 from bridge.core.learned import firmware_in, learn
 from bridge.core.misconduct import Misconduct
-from bridge.core.model import (
-    AccessReported,
-    BadInput,
-    DeviceId,
-    DeviceMoved,
-    Effect,
-    Json,
-    Lane,
-    LinkId,
-    Now,
-    OnlineReported,
-    RefreshAnswered,
-    SettingsReported,
-    SourceKind,
-    StatusReported,
-)
+from bridge.core.model import DeviceId, Json, LinkId, Now, SourceKind
 from bridge.core.presence import Presence
 from bridge.core.presses import PRESS
 from bridge.core.publications import Publications

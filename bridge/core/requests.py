@@ -7,26 +7,12 @@ from dataclasses import dataclass
 
 from bridge.core import jsontext
 from bridge.core.device import Device
+from bridge.core.effects import Effect, Lane, Publish, Reconnect, Restart, ScanRetained
+from bridge.core.events import MessageArrived, RefreshAnswered, RetainedFound, Vitals
 from bridge.core.grants import Grants
 from bridge.core.instructed import Instructed
 from bridge.core.misconduct import Misconduct
-from bridge.core.model import (
-    DeviceId,
-    Effect,
-    Json,
-    Lane,
-    LinkId,
-    MessageArrived,
-    Now,
-    Publish,
-    Reconnect,
-    RefreshAnswered,
-    Restart,
-    RetainedFound,
-    ScanRetained,
-    SourceKind,
-    Vitals,
-)
+from bridge.core.model import DeviceId, Json, LinkId, Now, SourceKind
 from bridge.core.publications import Publications
 from bridge.core.refill import Refill
 from bridge.core.registry import Registry

@@ -10,17 +10,9 @@ from enum import StrEnum
 from bridge.core import jsontext
 from bridge.core.commands import Command, Target
 from bridge.core.device import ChannelKey
+from bridge.core.effects import Effect, Lane, Publish
 from bridge.core.kinds.fields import Values
-from bridge.core.model import (
-    DeviceId,
-    Effect,
-    Json,
-    Lane,
-    LinkId,
-    Now,
-    Publish,
-    SourceKind,
-)
+from bridge.core.model import DeviceId, Json, LinkId, Now, SourceKind
 
 RESULT_EXPIRY = 60
 """A result older than this (s) is of no use to anybody."""

@@ -8,17 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bridge.core import topics
-from bridge.core.model import (
-    BrokerUp,
-    DeviceId,
-    Effect,
-    LinkId,
-    Log,
-    Now,
-    Publish,
-    RetainedFound,
-    ScanRetained,
-)
+from bridge.core.effects import Effect, Log, Publish, ScanRetained
+from bridge.core.events import BrokerUp, RetainedFound
+from bridge.core.model import DeviceId, LinkId, Now
 from bridge.core.publications import Publications
 from bridge.core.registry import Registry
 from bridge.core.results import Sender, Stage, result

@@ -27,7 +27,8 @@ from bridge.core.commands import (
     ThermostatCommand,
     Turn,
 )
-from bridge.core.model import Json, SendCommand
+from bridge.core.effects import SendCommand
+from bridge.core.model import Json
 
 Call = tuple[str, dict[str, Json]]
 """A method and its parameters."""

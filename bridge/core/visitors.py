@@ -7,29 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bridge.core.device import Device, Path
+from bridge.core.effects import DropGrant, Effect, Log, Refresh, Release, SaveVisitor
+from bridge.core.events import BadInput, DeviceArrived, DeviceLeft, PressReported, SettingsReported
 from bridge.core.grants import Grants
 from bridge.core.learned import learn
 from bridge.core.misconduct import Misconduct
-from bridge.core.model import (
-    Access,
-    BadInput,
-    DeviceArrived,
-    DeviceId,
-    DeviceLeft,
-    DropGrant,
-    Effect,
-    Json,
-    LinkId,
-    Log,
-    Now,
-    PressReported,
-    Refresh,
-    Release,
-    SaveVisitor,
-    SettingsReported,
-    SourceKind,
-    Visitor,
-)
+from bridge.core.model import Access, DeviceId, Json, LinkId, Now, SourceKind, Visitor
 from bridge.core.presence import Presence
 from bridge.core.presses import Press
 from bridge.core.publications import Publications

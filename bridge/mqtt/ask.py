@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 
 from bridge.core import jsontext
-from bridge.core.model import Json, Lane, Publish
+from bridge.core.effects import Lane, Publish
+from bridge.core.model import Json
 from bridge.core.topics import Topics
 from bridge.errors import FrameError
 from bridge.mqtt.connection import ConnectionSettings

@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from paho.mqtt.client import MQTTMessage
 
-from bridge.core.model import BrokerUp, Delivered, Event, MessageArrived, Publish, RetainedFound
+from bridge.core.effects import Publish
+from bridge.core.events import BrokerUp, Delivered, Event, MessageArrived, RetainedFound
 from bridge.core.topics import Topics
 from bridge.mqtt.connection import (
     V311,

@@ -25,7 +25,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from bridge.core.model import Publish
+from bridge.core.effects import Publish
 from bridge.errors import ConnectionLost, StartError
 from bridge.mqtt.dial import STOPPED, Dialer
 from bridge.mqtt.wakeup import Wakeup

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
-from bridge.core.model import Publish
+from bridge.core.effects import Publish
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 
-from bridge.core.model import Lane, Publish
+from bridge.core.effects import Lane, Publish
 
 EVENT_LIMIT = 10_000
 """Events that wait at most; the oldest is dropped first."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bridge.core.model import Lane, Publish
+from bridge.core.effects import Lane, Publish
 from bridge.mqtt.connection import PAHO_WINDOW, Connection
 from bridge.mqtt.guard import PAYLOAD_LIMIT, Quarantine, Refusals, encode
 from bridge.mqtt.outbox import Outbox

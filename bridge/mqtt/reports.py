@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from bridge.core.model import BrokerDown, BrokerUp, Event
+from bridge.core.events import BrokerDown, BrokerUp, Event
 
 _log = logging.getLogger(__name__)
 

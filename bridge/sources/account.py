@@ -12,19 +12,16 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from bridge.core.backoff import Backoff
+from bridge.core.effects import SendCommand
+from bridge.core.events import CommandNotSent, RefreshAnswered
 from bridge.core.hosts import HostRule
-from bridge.core.model import (
-    CommandNotSent,
-    DeviceId,
-    LinkId,
-    RefreshAnswered,
-    SendCommand,
-)
+from bridge.core.model import DeviceId, LinkId
 from bridge.httpclient import HttpClient, Resolver, same_address
 from bridge.sources.account_http import AccountHttp
 from bridge.sources.account_link import AccountLink, Way
-from bridge.sources.account_tokens import AccountTokens, Credentials, Vault
+from bridge.sources.account_tokens import AccountTokens, Vault
 from bridge.sources.base import Sink
+from bridge.sources.credentials import Credentials
 from bridge.sources.session import PATH
 from bridge.sources.timing import Timing
 from bridge.threads import CrashHook, Deadline

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from random import random
 
 from bridge.core.backoff import LASTED, Backoff
-from bridge.core.model import DeviceId, LinkId, RefreshAnswered
+from bridge.core.events import RefreshAnswered
+from bridge.core.model import DeviceId, LinkId
 from bridge.errors import AuthError, PeerError
 from bridge.httpclient import NoAnswerError, RateLimitedError
 from bridge.sources import jwt

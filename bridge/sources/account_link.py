@@ -18,17 +18,9 @@ from bridge.core import cloud
 from bridge.core.backoff import Backoff
 from bridge.core.cloud import ActionAnswered
 from bridge.core.commands import Go, RollerCommand
-from bridge.core.model import (
-    BadInput,
-    CommandAnswered,
-    CommandNotSent,
-    DeviceId,
-    LinkChanged,
-    LinkId,
-    LinkState,
-    SendCommand,
-    SourceKind,
-)
+from bridge.core.effects import SendCommand
+from bridge.core.events import BadInput, CommandAnswered, CommandNotSent, LinkChanged
+from bridge.core.model import DeviceId, LinkId, LinkState, SourceKind
 from bridge.httpclient import Resolver
 from bridge.sources import frames
 from bridge.sources.account_errands import Errands

@@ -13,16 +13,14 @@ from collections import deque
 from collections.abc import Container, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from bridge.core.model import (
+from bridge.core.events import (
     BadInput,
-    DeviceId,
     DevicesListed,
-    LinkId,
-    ListedDevice,
     OnlineReported,
     RefreshAnswered,
     StatusReported,
 )
+from bridge.core.model import DeviceId, LinkId, ListedDevice
 from bridge.errors import FrameError
 from bridge.sources.account_status import Entry, Overlay
 from bridge.sources.base import Sink

@@ -12,9 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.core.events import OnlineReported, StatusReported
 from bridge.core.ids import device_from_hex
 from bridge.core.merge import merged, within_bounds
-from bridge.core.model import DeviceId, Json, OnlineReported, StatusReported
+from bridge.core.model import DeviceId, Json
 from bridge.errors import FrameError
 
 MOST_DEVICES = 5_000

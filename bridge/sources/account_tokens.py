@@ -11,15 +11,12 @@ another one. (Shelly docs, Real Time Events; the refresh token as Shelly's app u
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import re
-import secrets
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Protocol
 
 from bridge.core.hosts import HostRule
@@ -28,9 +25,11 @@ from bridge.core.model import Json
 from bridge.errors import AuthError, PeerError, StoreError
 from bridge.httpclient import RateLimitedError
 from bridge.sources import jwt
+from bridge.sources.account_host import account_base
 from bridge.sources.account_http import AccountHttp, NotServedError
+from bridge.sources.credentials import Credentials, fingerprint, is_fingerprint
 from bridge.sources.jwt import Token, TokenUnavailableError
-from bridge.sources.patience import Patience
+from bridge.sources.patience import Patience, Refusals
 
 MOST_REFUSALS = 2
 """How often the same password is sent although it is refused."""
@@ -50,19 +49,12 @@ AFTER_RATE_LIMIT = 5.0
 MOST_ASTRAY = 3
 """How often in a row a host may not know us before the account is looked for elsewhere."""
 
-LIFETIME = 10 * 3_600.0
-"""How long a token is used (s) that does not say it."""
-
 SHORTEST, LONGEST = 5.0, 30 * 86_400.0
 """No token is renewed sooner, or used longer, than that (s)."""
 
 MARGIN = 600.0
 """A token is renewed in its last ten minutes (s), or last fifth if that is shorter."""
 
-_BASE = re.compile(r"https://([a-z0-9.-]{1,253})(:[0-9]{1,5})?/?", re.ASCII)
-_LOCAL = re.compile(r"(?:.+\.)?localhost", re.ASCII)
-_ROUNDS = 100_000
-_HIGHEST_PORT = 65_535
 
 _log = logging.getLogger(__name__)
 
@@ -75,15 +67,6 @@ class Vault(Protocol):
 
     def save(self, login: Login) -> bool:
         """Store it, unless a login with a higher count is there; tells whether it was stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """With which an account can be logged in to without anybody's help."""
-
-    email: str
-    sha1: str = field(repr=False)
-    """Of the password, lower-case hex; as good as the password itself."""
 
 
 class AccountTokens:
@@ -118,8 +101,8 @@ class AccountTokens:
         self._ends = 0.0
         """Until when the token may be used although it should be renewed (monotonic s)."""
         self._patience = Patience()
-        self._refused_at: dict[str, float] = {}
-        """Refresh token and code that were refused once: when (monotonic s)."""
+        self._refusals = Refusals(BETWEEN_REFUSALS)
+        """Of refresh token and code."""
         self._owner = (0, "")
         """Whose the login with this count is."""
         self._astray = 0
@@ -257,13 +240,13 @@ class AccountTokens:
     def _by_refresh(self) -> Token | None:
         login = self._login
         base = self._usable(login.base)
-        if not login.refresh or base is None or self._rests(login.refresh):
+        if not login.refresh or base is None or self._refusals.rests(login.refresh):
             return None
         try:
             answer = self._http.renew(base, login.refresh)
         except AuthError as error:
             _log.warning("the cloud does not take the refresh token: %s", error)
-            if self._is_over(login.refresh):
+            if self._refusals.is_over(login.refresh):
                 self._save(replace(login, access="", refresh=""))
             return None
         return self._use(login, answer)
@@ -271,36 +254,20 @@ class AccountTokens:
     def _by_code(self) -> Token | None:
         login = self._login
         base = self._usable(jwt.claims(login.code).get("user_api_url"))
-        if not login.code or base is None or self._rests(login.code):
+        if not login.code or base is None or self._refusals.rests(login.code):
             return None
         try:
             answer = self._http.exchange(base, login.code)
         except AuthError as error:
             _log.warning("the cloud does not take the stored code: %s", error)
-            if self._is_over(login.code):
+            if self._refusals.is_over(login.code):
                 self._save(replace(login, access="", code=""))
             return None
         return self._use(login, answer)
 
-    def _rests(self, secret: str) -> bool:
-        """Whether it was refused lately, so that it is not the time to try it again."""
-        at = self._refused_at.get(secret)
-        return at is not None and time.monotonic() < at + BETWEEN_REFUSALS
-
-    def _is_over(self, secret: str) -> bool:
-        """It was refused; whether that was the second time, so that it is to be forgotten."""
-        if self._refused_at.pop(secret, None) is not None:
-            return True
-        self._refused_at[secret] = time.monotonic()
-        while len(self._refused_at) > 2:
-            del self._refused_at[next(iter(self._refused_at))]
-        return False
-
     def _until_look(self, seconds: float) -> float:
         """How long to wait (s), at most `seconds`: something may have to be tried once more."""
-        now = time.monotonic()
-        again = [at + BETWEEN_REFUSALS - now for at in self._refused_at.values()]
-        earliest = min([seconds, *(wait for wait in again if wait > 0)])
+        earliest = min(seconds, self._refusals.next_in())
         # A password is not sent again before its time, whatever else there is to try.
         return max(earliest, min(seconds, BETWEEN_PASSWORDS))
 
@@ -325,7 +292,7 @@ class AccountTokens:
     def _log_in(self, known: Credentials) -> str:
         """A code for the e-mail address and password; a wrong one is counted."""
         login = self._login
-        before = login.refusals if _is_hash(login.refused, known) else 0
+        before = login.refusals if is_fingerprint(login.refused, known) else 0
         wrong = "the e-mail address or password is wrong"
         if before >= MOST_REFUSALS:
             raise AuthError(f"{wrong}; correct it and restart the bridge, or {self._advice}")
@@ -333,7 +300,7 @@ class AccountTokens:
         try:
             code = self._http.log_in(self._api_url, known.email, known.sha1)
         except AuthError as error:
-            refused = login.refused if before else _hash(known)
+            refused = login.refused if before else fingerprint(known)
             self._save(replace(login, refused=refused, refusals=before + 1))
             wait = NEXT_LOOK if before + 1 >= MOST_REFUSALS else BETWEEN_PASSWORDS
             text = f"{wrong}: {error}; correct it and restart the bridge, or {self._advice}"
@@ -358,10 +325,10 @@ class AccountTokens:
             new = replace(new, refresh=refresh)
         self._save(new, durably=durably)
         self._mistrusted, self._astray = False, 0
-        self._refused_at.clear()
+        self._refusals.forgive()
         said = jwt.claims(text)
         self._owner = (new.count, jwt.user(said) or self._user(login))
-        return self._made(text, _lifetime(said, answer), jwt.moment(said, "exp"), base)
+        return self._made(text, jwt.lifetime(said, answer), jwt.moment(said, "exp"), base)
 
     def _user(self, login: Login) -> str:
         """Whose a login is; empty if nothing tells it."""
@@ -384,24 +351,15 @@ class AccountTokens:
 
     def _base(self, token: str, what: str) -> str:
         """The URL of the host that a token or code names; raises `PeerError`."""
-        return self._checked(jwt.claims(token).get("user_api_url"), what)
+        return account_base(jwt.claims(token).get("user_api_url"), what, self._rule)
 
     def _usable(self, url: Json) -> str | None:
         """The same for what is stored; None if only a new login helps, or its host is foreign."""
         try:
-            return None if self._looks_elsewhere else self._checked(url, "what is stored")
+            stored = account_base(url, "what is stored", self._rule)
         except PeerError:
             return None
-
-    def _checked(self, url: Json, what: str) -> str:
-        match = _BASE.fullmatch(url) if isinstance(url, str) else None
-        if match is None or int((match[2] or ":1")[1:]) not in range(1, _HIGHEST_PORT + 1):
-            raise PeerError(f"{what} does not name the account's host")
-        if not self._rule.accepts(match[1]):
-            raise PeerError(f"{what} names a host that is not in the account's allowed_hosts")
-        if match[2] not in (None, ":443") and not _LOCAL.fullmatch(match[1]):
-            raise PeerError(f"{what} names a port of its host, as only this machine may have it")
-        return f"https://{match[1]}{match[2] or ''}"
+        return None if self._looks_elsewhere else stored
 
     def _save(self, login: Login, *, durably: bool = False) -> None:
         """Store it; a login that somebody made meanwhile comes before it.
@@ -428,7 +386,7 @@ class AccountTokens:
 
     def _start_anew(self) -> None:
         self._astray, self._mistrusted = 0, False
-        self._refused_at.clear()
+        self._refusals.forgive()
         self._patience.forgive()
 
 
@@ -439,29 +397,3 @@ class _LaterError(PeerError):
         super().__init__(str(cause))
         self.cause = cause
         self.seconds = seconds
-
-
-def _lifetime(said: dict[str, Json], answer: dict[str, Json]) -> float:
-    """How long a new token is good (s), by the cloud's clock where it can be told from that."""
-    begins, ends = jwt.moment(said, "iat"), jwt.moment(said, "exp")
-    told = jwt.moment(answer, "expires_in")
-    if ends is not None and begins is not None and ends > begins:
-        return ends - begins
-    if told is not None:
-        return told
-    return ends - time.time() if ends is not None and ends > time.time() else LIFETIME
-
-
-def _hash(known: Credentials, salt: bytes | None = None) -> str:
-    """What tells later whether the credentials are still the same, and does not give them away."""
-    salt = salt or secrets.token_bytes(16)
-    text = f"{known.email}\0{known.sha1}".encode()
-    return f"{salt.hex()}${hashlib.pbkdf2_hmac('sha256', text, salt, _ROUNDS).hex()}"
-
-
-def _is_hash(stored: str, known: Credentials) -> bool:
-    try:
-        salt = bytes.fromhex(stored.partition("$")[0])
-    except ValueError:
-        return False
-    return bool(salt) and secrets.compare_digest(stored, _hash(known, salt))

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from bridge.core.model import (
-    CommandNotSent,
-    DeviceId,
-    Event,
-    LinkId,
-    RefreshAnswered,
-    SendCommand,
-)
+from bridge.core.effects import SendCommand
+from bridge.core.events import CommandNotSent, Event, RefreshAnswered
+from bridge.core.model import DeviceId, LinkId
 from bridge.threads import Deadline
 
 Sink = Callable[[Event], None]

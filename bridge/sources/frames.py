@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bridge.core import cloud
 from bridge.core.cloud import ActionAnswered, CloudError
-from bridge.core.model import (
+from bridge.core.events import (
     BadInput,
     CommandAnswered,
-    LinkId,
     OnlineReported,
     SettingsReported,
     StatusReported,
 )
+from bridge.core.model import LinkId
 from bridge.errors import FrameError
 from bridge.sources.base import Sink
 

@@ -14,19 +14,10 @@ from dataclasses import dataclass, field
 
 from bridge.core import cloud
 from bridge.core.backoff import Backoff
+from bridge.core.effects import SendCommand
+from bridge.core.events import CommandNotSent, LinkChanged, RefreshAnswered
 from bridge.core.hosts import HostRule, is_host_name
-from bridge.core.model import (
-    CommandNotSent,
-    DeviceId,
-    Grant,
-    Json,
-    LinkChanged,
-    LinkId,
-    LinkState,
-    RefreshAnswered,
-    SendCommand,
-    SourceKind,
-)
+from bridge.core.model import DeviceId, Grant, Json, LinkId, LinkState, SourceKind
 from bridge.httpclient import HttpClient, Resolver, same_address
 from bridge.sources.base import Sink
 from bridge.sources.integrator_host import IntegratorHost, Shared

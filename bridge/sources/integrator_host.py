@@ -13,22 +13,18 @@ from dataclasses import dataclass
 from bridge.core import cloud
 from bridge.core.backoff import Backoff
 from bridge.core.cloud import ActionAnswered
-from bridge.core.hosts import HostRule
-from bridge.core.model import (
-    Access,
+from bridge.core.events import (
     AccessReported,
     BadInput,
-    DeviceId,
     DeviceMoved,
     LinkChanged,
-    LinkId,
     LinkRemoved,
-    LinkState,
     RefreshAnswered,
     SettingsReported,
-    SourceKind,
     StatusReported,
 )
+from bridge.core.hosts import HostRule
+from bridge.core.model import Access, DeviceId, LinkId, LinkState, SourceKind
 from bridge.sources import frames
 from bridge.sources.base import Sink
 from bridge.sources.jwt import Token

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -17,6 +18,9 @@ from bridge.errors import FrameError, PeerError
 
 LONGEST = 8_192
 """Characters of a token."""
+
+LIFETIME = 10 * 3_600.0
+"""How long a token is used (s) that does not say it."""
 
 _LATEST = 1e11
 """No time of a token is later than that (unix s): it was told in another unit."""
@@ -84,3 +88,17 @@ def moment(said: dict[str, Json], name: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 < value < _LATEST else None
+
+
+def lifetime(said: dict[str, Json], answer: dict[str, Json]) -> float:
+    """How long a new token is good (s), by the cloud's clock where it can be told from that.
+
+    `said` are its claims, `answer` is the JSON that it came in.
+    """
+    begins, ends = moment(said, "iat"), moment(said, "exp")
+    told = moment(answer, "expires_in")
+    if ends is not None and begins is not None and ends > begins:
+        return ends - begins
+    if told is not None:
+        return told
+    return ends - time.time() if ends is not None and ends > time.time() else LIFETIME

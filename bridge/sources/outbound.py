@@ -17,25 +17,16 @@ from urllib.parse import quote
 from websockets.frames import CloseCode
 
 from bridge.core import rpc, rpc_frames
-from bridge.core.model import (
-    BadInput,
-    CallDevice,
-    CommandNotSent,
-    DeviceId,
-    Json,
-    LinkChanged,
-    LinkId,
-    LinkState,
-    RefreshAnswered,
-    SendCommand,
-    SourceKind,
-)
+from bridge.core.effects import CallDevice, SendCommand
+from bridge.core.events import BadInput, CommandNotSent, LinkChanged, RefreshAnswered
+from bridge.core.model import DeviceId, Json, LinkId, LinkState, SourceKind
 from bridge.errors import FrameError
 from bridge.sources.base import Sink
 from bridge.sources.outbound_allowance import Allowance
-from bridge.sources.outbound_device import Known, Order, Shared, Visit
+from bridge.sources.outbound_device import Shared, Visit
 from bridge.sources.outbound_door import FLOOD, FULL, Refusal
 from bridge.sources.outbound_feed import Feed
+from bridge.sources.outbound_known import Known, Order
 from bridge.sources.outbound_server import DeviceServer
 from bridge.sources.outbound_wire import Wire
 from bridge.sources.timing import OutboundTiming

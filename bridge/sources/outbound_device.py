@@ -11,37 +11,34 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from websockets.frames import CloseCode
 
 from bridge.core import rpc_frames
-from bridge.core.merge import within_bounds
-from bridge.core.model import (
+from bridge.core.events import (
     BadInput,
     CallAnswered,
     CommandAnswered,
     CommandNotSent,
     DeviceArrived,
-    DeviceId,
     DeviceLeft,
     Event,
-    Json,
-    LinkId,
     PressReported,
     RefreshAnswered,
     SettingsReported,
     StatusReported,
 )
+from bridge.core.merge import within_bounds
+from bridge.core.model import DeviceId, Json, LinkId
 from bridge.core.rpc_frames import Answer, Asked, CallError, Frame, Happened, Told
 from bridge.core.sleep import wake_period
 from bridge.digest import RpcChallenge
 from bridge.errors import AuthError, FrameError, PeerError
 from bridge.sources.base import Sink
-from bridge.sources.outbound_allowance import Allowance
+from bridge.sources.outbound_known import Known, Order
 from bridge.sources.outbound_wire import Wire
 from bridge.sources.timing import OutboundTiming
 
@@ -71,20 +68,6 @@ class _RefusedError(PeerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """A call that somebody wants made, worthless after `deadline` (monotonic s).
-
-    Its answer is told as it is (`plain`), or as that to a command.
-    """
-
-    request: int
-    method: str
-    parameters: Json
-    deadline: float
-    plain: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Shared:
     """What all devices have in common."""
 
@@ -95,33 +78,6 @@ class Shared:
     passwords: Mapping[DeviceId, str]
     hide: Callable[[Json], Json]
     """Takes the secret of our address out of what a device answers to a call."""
-
-
-@dataclass(slots=True, eq=False)
-class Known:
-    """What is remembered of a device between its connections."""
-
-    device: DeviceId
-    allowance: Allowance
-    visit: Visit | None = None
-    address: str | None = None
-    """From where it connected last."""
-    sleeps: bool = False
-    muted: bool = False
-    """It was taken away; nothing of it is told until it comes again."""
-    dynamic: dict[str, Json] | None = None
-    """The status of its dynamic components; None until it told which there are."""
-    revision: Json = None
-    """Of its configuration, as its last whole status has it."""
-    configured: Json = None
-    """The revision of the configuration that it told; None if it is to be asked (again)."""
-    waiting: deque[Order] = field(default_factory=deque)
-    """Commands for when it wakes."""
-
-    @property
-    def is_configured(self) -> bool:
-        """Whether its configuration is as it told it last."""
-        return self.configured is not None and self.configured == self.revision
 
 
 class Visit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from bridge.core.model import Event
+from bridge.core.events import Event
 from bridge.sources.base import Sink
 from bridge.threads import CrashHook, Deadline, spawn
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from random import random
 
@@ -11,6 +12,9 @@ from bridge.sources.jwt import TokenUnavailableError
 
 YOUNG = 60.0
 """A token that is refused within this time (s) of its issue was probably never good."""
+
+_MOST_REFUSED = 2
+"""A refresh token and a code are all that a login has."""
 
 REFUSED_BY_HOSTS = "the hosts refuse the token that the cloud gives"
 
@@ -80,3 +84,35 @@ def _unavailable(cause: PeerError, retry_after: float) -> TokenUnavailableError:
 def _backoff() -> Backoff:
     """Slower than reconnects: ten minutes of refusals must not look like an attack."""
     return Backoff(first=2.0, longest=120.0)
+
+
+class Refusals:
+    """What was refused once, and is forgotten only if that happens again `pause` s later."""
+
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
+        self._refused_at: dict[str, float] = {}
+
+    def rests(self, secret: str) -> bool:
+        """Whether it was refused lately, so that it is not the time to try it again."""
+        at = self._refused_at.get(secret)
+        return at is not None and time.monotonic() < at + self._pause
+
+    def is_over(self, secret: str) -> bool:
+        """It was refused; whether that was the second time, so that it is to be forgotten."""
+        if self._refused_at.pop(secret, None) is not None:
+            return True
+        self._refused_at[secret] = time.monotonic()
+        while len(self._refused_at) > _MOST_REFUSED:
+            del self._refused_at[next(iter(self._refused_at))]
+        return False
+
+    def next_in(self) -> float:
+        """Seconds until something may be tried once more; endless if nothing waits for that."""
+        now = time.monotonic()
+        waits = (at + self._pause - now for at in self._refused_at.values())
+        return min((wait for wait in waits if wait > 0), default=math.inf)
+
+    def forgive(self) -> None:
+        """Begin anew."""
+        self._refused_at.clear()

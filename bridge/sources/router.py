@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.core.model import CommandNotSent, DeviceId, LinkId, RefreshAnswered, SendCommand
+from bridge.core.effects import SendCommand
+from bridge.core.events import CommandNotSent, RefreshAnswered
+from bridge.core.model import DeviceId, LinkId
 from bridge.sources.base import Source
 from bridge.threads import Deadline, spawn
 

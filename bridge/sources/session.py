@@ -18,7 +18,8 @@ from typing import NoReturn, Protocol
 from urllib.parse import quote
 
 from bridge.core.backoff import Backoff
-from bridge.core.model import BadInput, CommandNotSent, LinkId, LinkState
+from bridge.core.events import BadInput, CommandNotSent
+from bridge.core.model import LinkId, LinkState
 from bridge.dial import Attempt
 from bridge.errors import FrameError, PeerError
 from bridge.sources.base import Sink

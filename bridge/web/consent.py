@@ -26,7 +26,8 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from bridge.core.model import DeviceId, Grant, GrantRevoked, GrantStored
+from bridge.core.events import GrantRevoked, GrantStored
+from bridge.core.model import DeviceId, Grant
 from bridge.errors import FrameError, StoreError
 from bridge.store import Proof, ProofReused
 from bridge.web.answers import HealthCheck, answer, create_app

@@ -12,29 +12,26 @@ from typing import Any, TypeVar
 
 from bridge.core import jsontext
 from bridge.core.dispatch import Limits
+from bridge.core.effects import Effect, Lane, Publish, SaveComponents, SaveTopics, SendCommand
 from bridge.core.engine import Engine
-from bridge.core.homeassistant.hub import EVENT_TYPES
-from bridge.core.model import (
+from bridge.core.events import (
     CommandAnswered,
     Delivered,
-    DeviceId,
-    Effect,
     Event,
+    LinkChanged,
+    MessageArrived,
+    StatusReported,
+)
+from bridge.core.homeassistant.hub import EVENT_TYPES
+from bridge.core.model import (
+    DeviceId,
     Grant,
     Json,
-    Lane,
-    LinkChanged,
     LinkId,
     LinkState,
-    MessageArrived,
     Now,
-    Publish,
     Published,
-    SaveComponents,
-    SaveTopics,
-    SendCommand,
     SourceKind,
-    StatusReported,
     Visitor,
 )
 from bridge.core.registry import Override, Settings

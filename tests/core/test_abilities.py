@@ -7,10 +7,11 @@ import pytest
 from bridge.core.abilities import Way, access, commands, is_limited, shows_limit, way, why_not
 from bridge.core.commands import Command, LightCommand, Turn
 from bridge.core.device import ChannelState, Device, Path
+from bridge.core.events import CommandAnswered
 from bridge.core.instructions.builders import to_command
 from bridge.core.instructions.wanted import RefusedError
 from bridge.core.links import Link
-from bridge.core.model import Access, CommandAnswered, DeviceId, Json, LinkId, LinkState, SourceKind
+from bridge.core.model import Access, DeviceId, Json, LinkId, LinkState, SourceKind
 from bridge.core.registry import Registry
 from bridge.core.results import Order, Route, Sender
 from tests.core import payloads

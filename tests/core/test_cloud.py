@@ -30,16 +30,10 @@ from bridge.core.commands import (
     Target,
     Turn,
 )
+from bridge.core.effects import SendCommand
+from bridge.core.events import CommandAnswered, OnlineReported, SettingsReported, StatusReported
 from bridge.core.ids import cloud_id
-from bridge.core.model import (
-    CommandAnswered,
-    DeviceId,
-    Json,
-    OnlineReported,
-    SendCommand,
-    SettingsReported,
-    StatusReported,
-)
+from bridge.core.model import DeviceId, Json
 from bridge.errors import FrameError
 from tests.core.dialogue import DEVICE, HOST
 from tests.core.strategies import JSON, OBJECTS

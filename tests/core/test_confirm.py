@@ -26,9 +26,7 @@ from bridge.core.commands import (
     Turn,
 )
 from bridge.core.confirm import changed_keys, covers, is_absolute, shows
-from bridge.core.model import (
-    Json,
-)
+from bridge.core.model import Json
 from tests.core.strategies import JSON
 
 ON, OFF, TOGGLE = (RelayCommand(turn) for turn in Turn)

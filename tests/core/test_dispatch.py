@@ -17,18 +17,9 @@ from bridge.core.dispatch import (
     Limits,
     ReleaseDue,
 )
-from bridge.core.model import (
-    CommandAnswered,
-    CommandNotSent,
-    DeviceId,
-    Effect,
-    Json,
-    LinkId,
-    Now,
-    Publish,
-    SendCommand,
-    SourceKind,
-)
+from bridge.core.effects import Effect, Publish, SendCommand
+from bridge.core.events import CommandAnswered, CommandNotSent
+from bridge.core.model import DeviceId, Json, LinkId, Now, SourceKind
 from bridge.core.results import Order, Route, Sender
 from bridge.core.timers import Timers
 from tests.core.dialogue import DEVICE, HOST, OTHER, OTHER_HOST

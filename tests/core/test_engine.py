@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.model import (
-    BadInput,
-    BrokerDown,
-    BrokerUp,
-    Json,
-    Lane,
-    Log,
-    Publish,
-    SettingsReported,
-    Vitals,
-)
+from bridge.core.effects import Lane, Log, Publish
+from bridge.core.events import BadInput, BrokerDown, BrokerUp, SettingsReported, Vitals
+from bridge.core.model import Json
 from tests.core import payloads
 from tests.core.dialogue import DEVICE, HOST, OTHER, ROOT, Dialogue, grant, online, override
 

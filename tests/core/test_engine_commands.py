@@ -15,19 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.model import (
-    Access,
+from bridge.core.effects import Publish, SendCommand
+from bridge.core.events import (
     AccessReported,
     CommandAnswered,
     CommandNotSent,
-    DeviceId,
     DeviceMoved,
     GrantRevoked,
     GrantStored,
     OnlineReported,
-    Publish,
-    SendCommand,
 )
+from bridge.core.model import Access, DeviceId
 from tests.core import payloads
 from tests.core.dialogue import (
     DEVICE,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bridge.core.model import Json, SendCommand, SourceKind
+from bridge.core.effects import SendCommand
+from bridge.core.model import Json, SourceKind
 from tests.core import payloads
 from tests.core.dialogue import ROOT
 from tests.core.ways import (

@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.cloud import decode
-from bridge.core.ids import cloud_id
-from bridge.core.model import (
-    Access,
+from bridge.core.events import (
     AccessReported,
     BadInput,
     BrokerDown,
@@ -25,19 +23,18 @@ from bridge.core.model import (
     Event,
     GrantRevoked,
     GrantStored,
-    Json,
     LinkChanged,
     LinkRemoved,
-    LinkState,
     MessageArrived,
     OnlineReported,
     RefreshAnswered,
     RetainedFound,
     SettingsReported,
-    SourceKind,
     StatusReported,
     Vitals,
 )
+from bridge.core.ids import cloud_id
+from bridge.core.model import Access, Json, LinkState, SourceKind
 from bridge.errors import FrameError
 from tests.core import payloads
 from tests.core.dialogue import (

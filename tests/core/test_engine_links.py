@@ -6,18 +6,17 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import (
+from bridge.core.effects import Publish
+from bridge.core.events import (
     BrokerUp,
     GrantStored,
     LinkChanged,
     LinkRemoved,
-    LinkState,
     OnlineReported,
-    Publish,
     RefreshAnswered,
-    SourceKind,
     Vitals,
 )
+from bridge.core.model import LinkState, SourceKind
 from tests.core import payloads
 from tests.core.dialogue import (
     DEVICE,

@@ -10,15 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.device import Path
-from bridge.core.model import (
-    Access,
-    CommandAnswered,
-    Json,
-    LinkChanged,
-    LinkState,
-    SendCommand,
-    SourceKind,
-)
+from bridge.core.effects import SendCommand
+from bridge.core.events import CommandAnswered, LinkChanged
+from bridge.core.model import Access, Json, LinkState, SourceKind
 from tests.core.dialogue import DEVICE, HOST, OTHER_HOST, ROOT, Dialogue, online
 from tests.core.instructions.channels import KEYS
 from tests.core.strategies import JSON

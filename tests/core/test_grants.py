@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.model import (
-    Access,
-    AccessReported,
+from bridge.core.effects import (
     Adopt,
-    BrokerUp,
-    DeviceMoved,
     DropGrant,
-    GrantRevoked,
-    GrantStored,
     Log,
     Move,
     Publish,
-    RefreshAnswered,
     Release,
     SaveGrant,
     SaveTopics,
     SendCommand,
+)
+from bridge.core.events import (
+    AccessReported,
+    BrokerUp,
+    DeviceMoved,
+    GrantRevoked,
+    GrantStored,
+    RefreshAnswered,
     StatusReported,
 )
+from bridge.core.model import Access
 from tests.core import payloads
 from tests.core.dialogue import (
     DEVICE,

@@ -8,17 +8,9 @@ from typing import Any
 import pytest
 
 from bridge.core.commands import RelayCommand, Target, Turn
-from bridge.core.model import (
-    Access,
-    AccessReported,
-    DeviceMoved,
-    Log,
-    MessageArrived,
-    OnlineReported,
-    Publish,
-    Refresh,
-    SendCommand,
-)
+from bridge.core.effects import Log, Publish, Refresh, SendCommand
+from bridge.core.events import AccessReported, DeviceMoved, MessageArrived, OnlineReported
+from bridge.core.model import Access
 from tests.core import payloads
 from tests.core.dialogue import (
     DEVICE,

@@ -6,23 +6,18 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import (
+from bridge.core.effects import Release, ScanRetained, SendCommand
+from bridge.core.events import (
     BrokerUp,
     DevicesListed,
     GrantRevoked,
     GrantStored,
     LinkChanged,
-    LinkId,
-    LinkState,
-    ListedDevice,
     OnlineReported,
-    Release,
     RetainedFound,
-    ScanRetained,
-    SendCommand,
-    SourceKind,
     StatusReported,
 )
+from bridge.core.model import LinkId, LinkState, ListedDevice, SourceKind
 from tests.core.dialogue import DEVICE, HOST, OTHER, ROOT, Dialogue, Reply, grant, override
 
 HOME, CABIN = LinkId("home"), LinkId("cabin")

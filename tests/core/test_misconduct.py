@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from bridge.core.effects import Log
+from bridge.core.events import BadInput
 from bridge.core.misconduct import MOST_NAMED, Misconduct
-from bridge.core.model import BadInput, Log
 from tests.core.dialogue import DEVICE, OTHER
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import BrokerUp, Lane, Publish, SaveTopics, SettingsReported
+from bridge.core.effects import Lane, Publish, SaveTopics
+from bridge.core.events import BrokerUp, SettingsReported
 from tests.core import payloads
 from tests.core.dialogue import DEVICE, HOST, ROOT, Dialogue, grant, online, override
 

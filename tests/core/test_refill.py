@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bridge.core import refill
-from bridge.core.model import BrokerUp, DeviceId, Lane, LinkId, Publish
+from bridge.core.effects import Lane, Publish
+from bridge.core.events import BrokerUp
+from bridge.core.model import DeviceId, LinkId
 from bridge.core.refill import BIRTH_FROM, BIRTH_TO, STATES_AFTER
 from tests.core import payloads
 from tests.core.dialogue import DEVICE, OTHER, ROOT, Dialogue, Reply, grant, online

@@ -7,20 +7,17 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import (
-    BadInput,
-    BrokerUp,
+from bridge.core.effects import (
     DropGrant,
     Lane,
     Publish,
     Reconnect,
     Refresh,
-    RefreshAnswered,
     Release,
     Restart,
     ScanRetained,
-    Vitals,
 )
+from bridge.core.events import BadInput, BrokerUp, RefreshAnswered, Vitals
 from bridge.core.requests import LONGEST_REQUEST, MOST_OPEN
 from tests.core import payloads
 from tests.core.dialogue import DEVICE, HOST, ROOT, Dialogue, Reply, grant, online, override

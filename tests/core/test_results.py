@@ -9,14 +9,8 @@ import pytest
 from hypothesis import given
 
 from bridge.core.commands import RelayCommand, Target, Turn
-from bridge.core.model import (
-    Json,
-    Lane,
-    LinkId,
-    Now,
-    Publish,
-    SourceKind,
-)
+from bridge.core.effects import Lane, Publish
+from bridge.core.model import Json, LinkId, Now, SourceKind
 from bridge.core.results import RESULT_EXPIRY, Order, Route, Sender, Stage, iso, result
 from tests.core.dialogue import DEVICE, HOST, ROOT
 from tests.core.strategies import OBJECTS

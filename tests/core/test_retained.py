@@ -8,17 +8,9 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import (
-    BrokerUp,
-    LinkChanged,
-    LinkState,
-    Log,
-    Publish,
-    RetainedFound,
-    SaveTopics,
-    ScanRetained,
-    SourceKind,
-)
+from bridge.core.effects import Log, Publish, SaveTopics, ScanRetained
+from bridge.core.events import BrokerUp, LinkChanged, RetainedFound
+from bridge.core.model import LinkState, SourceKind
 from bridge.core.retained import AT_START
 from tests.core import payloads
 from tests.core.dialogue import (

@@ -30,7 +30,7 @@ from bridge.core.commands import (
     ThermostatCommand,
     Turn,
 )
-from bridge.core.model import SendCommand
+from bridge.core.effects import SendCommand
 from bridge.core.rpc import encode, knows, settled, shortest
 from tests.core.dialogue import DEVICE, HOST
 

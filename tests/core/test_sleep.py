@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bridge.core import sleep
-from bridge.core.model import DeviceId, Json, OnlineReported, RefreshAnswered, SettingsReported
+from bridge.core.events import OnlineReported, RefreshAnswered, SettingsReported
+from bridge.core.model import DeviceId, Json
 from tests.core.dialogue import DEVICE, HOST, ROOT, WALL, Dialogue, grant, online
 
 WEATHER: dict[str, Json] = {

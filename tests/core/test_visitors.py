@@ -8,32 +8,29 @@ from typing import Any
 import pytest
 
 from bridge.core.commands import RelayCommand, Turn
-from bridge.core.model import (
-    BadInput,
-    CallAnswered,
+from bridge.core.effects import (
     CallDevice,
-    CommandNotSent,
-    DeviceArrived,
-    DeviceId,
-    DeviceLeft,
-    DevicesListed,
     DropGrant,
-    LinkChanged,
-    LinkId,
-    LinkState,
-    ListedDevice,
     Log,
-    PressReported,
     Publish,
     Refresh,
     Release,
     SaveVisitor,
     SendCommand,
-    SettingsReported,
-    SourceKind,
-    StatusReported,
-    Visitor,
 )
+from bridge.core.events import (
+    BadInput,
+    CallAnswered,
+    CommandNotSent,
+    DeviceArrived,
+    DeviceLeft,
+    DevicesListed,
+    LinkChanged,
+    PressReported,
+    SettingsReported,
+    StatusReported,
+)
+from bridge.core.model import DeviceId, LinkId, LinkState, ListedDevice, SourceKind, Visitor
 from bridge.core.visitors import LINK, MOST_PENDING, MOST_VISITORS
 from tests.core.dialogue import DEVICE, HOST, OTHER, ROOT, Dialogue, Reply, grant
 
@@ -447,7 +444,7 @@ def test_a_press_that_an_old_status_shows_is_told_neither_then_nor_later() -> No
 
 
 def test_a_consent_that_ends_leaves_the_local_way() -> None:
-    from bridge.core.model import GrantRevoked
+    from bridge.core.events import GrantRevoked
 
     dialogue = both()
     dialogue.says(GrantRevoked(DEVICE))

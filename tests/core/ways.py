@@ -7,16 +7,9 @@ import json
 
 from bridge.core import cloud, rpc
 from bridge.core.device import Path
-from bridge.core.model import (
-    Access,
-    Json,
-    LinkChanged,
-    LinkId,
-    LinkState,
-    SendCommand,
-    SettingsReported,
-    SourceKind,
-)
+from bridge.core.effects import SendCommand
+from bridge.core.events import LinkChanged, SettingsReported
+from bridge.core.model import Access, Json, LinkId, LinkState, SourceKind
 from tests.core import payloads
 from tests.core.dialogue import DEVICE, HOST, ROOT, Dialogue, grant
 

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bridge.core.model import DeviceId, Publish
+from bridge.core.effects import Publish
+from bridge.core.model import DeviceId
 from tests.frames.captures import Capture, captures
 from tests.frames.messages import messages
 

@@ -15,18 +15,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from bridge.core.model import (
-    Access,
-    AccessReported,
-    BrokerUp,
-    Event,
-    Grant,
-    Json,
-    LinkId,
-    Publish,
-    SettingsReported,
-    StatusReported,
-)
+from bridge.core.effects import Publish
+from bridge.core.events import AccessReported, BrokerUp, Event, SettingsReported, StatusReported
+from bridge.core.model import Access, Grant, Json, LinkId
 from bridge.simulator.devices.catalog import MODELS
 from bridge.simulator.world import HOST, World
 from tests.core.dialogue import Dialogue, Reply

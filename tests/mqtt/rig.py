@@ -6,7 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from bridge.core.model import BrokerDown, BrokerUp, Event, Lane, MessageArrived, Publish
+from bridge.core.effects import Lane, Publish
+from bridge.core.events import BrokerDown, BrokerUp, Event, MessageArrived
 from bridge.mqtt import ConnectionSettings, MqttAdapter, Outbox
 from bridge.mqtt.publisher import Pace
 from bridge.simulator.broker import Broker, WireEntry

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bridge.core.model import Delivered, Lane, Publish
+from bridge.core.effects import Lane, Publish
+from bridge.core.events import Delivered
 from bridge.simulator.broker import Broker
 from tests.brokers import Peer, free_port, publish_properties, wait_until
 from tests.mqtt.rig import BASE, CLIENT_ID, COMMAND, RELAY, STATE, Rig, published, state

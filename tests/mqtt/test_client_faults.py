@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from bridge.core.model import BrokerUp, Event, Lane
+from bridge.core.effects import Lane
+from bridge.core.events import BrokerUp, Event
 from bridge.mqtt.publisher import Pace
 from bridge.simulator.broker import Broker
 from tests.brokers import wait_until

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bridge.core.model import Lane, Publish
+from bridge.core.effects import Lane, Publish
 from bridge.mqtt.connection import NO_ANSWER
 from bridge.mqtt.guard import PAYLOAD_LIMIT, STRIKES
 from bridge.mqtt.publisher import Pace

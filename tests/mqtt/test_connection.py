@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import Publish
+from bridge.core.effects import Publish
 from bridge.errors import StartError
 from bridge.mqtt.connection import (
     NO_ANSWER,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.model import Lane, Publish
+from bridge.core.effects import Lane, Publish
 from bridge.mqtt.guard import BAR_FIRST, PAYLOAD_LIMIT, STRIKES, Quarantine, Refusals, encode
 
 

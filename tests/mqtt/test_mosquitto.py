@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from bridge.core.model import Event, Lane, Publish
+from bridge.core.effects import Lane, Publish
+from bridge.core.events import Event
 from bridge.mqtt.scan import scan_retained, try_login
 from tests.brokers import MosquittoProcess, Peer, publish_properties, require_mosquitto, wait_until
 from tests.mqtt.rig import BASE, COMMAND, RELAY, STATE, Rig, state

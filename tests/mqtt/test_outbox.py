@@ -7,7 +7,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.model import Lane, Publish
+from bridge.core.effects import Lane, Publish
 from bridge.mqtt.outbox import EVENT_AGE, EVENT_LIMIT, Outbox
 
 

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from bridge.core.model import Lane, Publish
+from bridge.core.effects import Lane, Publish
 from bridge.mqtt.connection import Connection
 from bridge.mqtt.guard import STRIKES
 from bridge.mqtt.outbox import Outbox

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from bridge.core.model import BrokerDown, BrokerUp, Event
+from bridge.core.events import BrokerDown, BrokerUp, Event
 from bridge.mqtt.reports import LASTING, Reports
 
 

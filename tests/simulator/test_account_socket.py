@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bridge.core.cloud import decode
-from bridge.core.model import LinkId, OnlineReported, StatusReported
+from bridge.core.events import OnlineReported, StatusReported
+from bridge.core.model import LinkId
 from bridge.simulator.account import Account
 from bridge.simulator.account_faults import RollerWords
 from bridge.simulator.desk import encode

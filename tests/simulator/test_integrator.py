@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bridge.core.cloud import ActionAnswered, decode
-from bridge.core.model import LinkId, StatusReported
+from bridge.core.events import StatusReported
+from bridge.core.model import LinkId
 from bridge.simulator.desk import encode
 from bridge.simulator.devices.base import Detail
 from bridge.simulator.faults import CommandFault

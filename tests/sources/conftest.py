@@ -2,15 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
 
 from bridge.dial import Attempt
 from bridge.simulator.world import World
 from bridge.sources.websocket import CloudSocket, open_socket
-from bridge.threads import Deadline
-from tests.brokers import wait_until
+from tests.sources.cloud_driver import making
 from tests.sources.integrator_driver import HOSTS, IntegratorDriver, Maker
 from tests.sources.peers import TOKEN, Opener, TlsPeer
 
@@ -23,19 +21,7 @@ def world() -> Iterator[World]:
 
 @pytest.fixture
 def make(world: World) -> Iterator[Maker]:
-    with ExitStack() as stack:
-
-        def make(**options: Any) -> IntegratorDriver:
-            driver = IntegratorDriver(world, **options)
-
-            def end() -> None:
-                assert driver.source.stop(Deadline(5)) == []
-                assert driver.recorder.crashes == []
-                wait_until(lambda: not driver.leftovers())
-
-            stack.callback(end)
-            return driver
-
+    with making(IntegratorDriver, world) as make:
         yield make
 
 

@@ -10,19 +10,17 @@ from abc import ABC, abstractmethod
 import pytest
 
 from bridge.core.commands import RelayCommand, Target, Turn
-from bridge.core.model import (
+from bridge.core.effects import SendCommand
+from bridge.core.events import (
     BadInput,
     CommandAnswered,
     CommandNotSent,
-    DeviceId,
     LinkChanged,
-    LinkId,
     LinkRemoved,
-    LinkState,
     RefreshAnswered,
-    SendCommand,
     StatusReported,
 )
+from bridge.core.model import DeviceId, LinkId, LinkState
 from bridge.sources.base import Source
 from bridge.threads import Deadline
 from tests.brokers import wait_until

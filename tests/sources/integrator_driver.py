@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from bridge.core.hosts import HostRule
 from bridge.core.ids import device_from_hex
-from bridge.core.model import DeviceId, Grant, LinkId
+from bridge.core.model import Grant, LinkId
 from bridge.simulator.devices.base import Device
 from bridge.simulator.world import World
 from bridge.sources.integrator import IntegratorSettings, IntegratorSource
 from bridge.sources.timing import Timing
 from bridge.tls import cloud_context
-from tests.sources.contract import Driver
-from tests.sources.recorder import Recorder
+from tests.sources.cloud_driver import CloudDriver
 
 HOSTS = ("shelly-1-sim.shelly.cloud", "shelly-2-sim.shelly.cloud")
 
@@ -45,10 +43,8 @@ def grant(device: Device, host: str | None = None) -> Grant:
     )
 
 
-class IntegratorDriver(Driver):
+class IntegratorDriver(CloudDriver):
     """A source with two devices on the first host of `world`; `configured` are opened at once."""
-
-    threads = ("cloud-", "http-")
 
     def __init__(
         self,
@@ -59,9 +55,8 @@ class IntegratorDriver(Driver):
         token: str | None = None,
         timing: Timing = TIMING,
     ) -> None:
-        self.world = world
-        self.recorder = Recorder()
-        self.looked_up: list[str] = []
+        lamp = world.add_device("SNSW-001P16EU")
+        super().__init__(world, lamp, world.add_device("SNSN-0024X", online=False))
         self.tokens: list[str] = []
         settings = IntegratorSettings(
             tag=world.tag,
@@ -73,22 +68,13 @@ class IntegratorDriver(Driver):
             context=cloud_context(world.ca_file),
             reconnect_first=0.05,
             reconnect_longest=0.2,
-            resolve=self._resolve,
+            resolve=self.resolve,
             timing=timing,
         )
         self.source: IntegratorSource = IntegratorSource(
             settings, self.recorder, self.recorder.crashed, self.tokens.append
         )
-        self.host = world.host()
         self.link = LinkId(self.host.name)
-        self.lamp = world.add_device("SNSW-001P16EU")
-        self.other = world.add_device("SNSN-0024X", online=False)
-        self.device = id_of(self.lamp)
-        self.sleeper = id_of(self.other)
-
-    def _resolve(self, host: str, port: int) -> tuple[str, int]:
-        self.looked_up.append(host)
-        return self.world.resolver(host, port)
 
     @property
     def secrets(self) -> tuple[str, ...]:  # type: ignore[override]  # tokens come while it runs
@@ -103,44 +89,11 @@ class IntegratorDriver(Driver):
         """Let the source know of a consent."""
         self.source.adopt(grant(device, host))
 
-    def mute(self, on: bool) -> None:
-        self.host.faults.mute = on
-
-    def freeze(self) -> None:
-        self._in_the_world(self.host.freeze)
-
-    def drop(self) -> None:
-        self.host.drop()
-
     def withhold(self, on: bool) -> None:
         self.host.faults.no_verify = on
 
-    def say(self, data: bytes) -> None:
-        self.world.emit(self.link, data)
-
-    def report(self) -> None:
-        self.lamp.measure()
-
     def opened(self) -> int:
         return len(self.host.counters.opened)
-
-    def unanswered(self) -> int:
-        return self.host.counters.unanswered
-
-    def received(self) -> int:
-        return len(self.lamp.received)
-
-    def _in_the_world(self, act: Callable[[], None]) -> None:
-        """Do something, and wait until the world's thread has done it."""
-        act()
-        done = threading.Event()
-        self.world.soon(done.set)
-        assert done.wait(5)
-
-
-def id_of(device: Device) -> DeviceId:
-    """The device as the core knows it."""
-    return device_from_hex(device.hex_id)
 
 
 Maker = Callable[..., IntegratorDriver]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from bridge.core.model import BadInput, DeviceId, DeviceLeft
+from bridge.core.events import BadInput, DeviceLeft
+from bridge.core.model import DeviceId
 from bridge.sources.outbound import LINK, OutboundSettings, OutboundSource
 from bridge.sources.timing import OutboundTiming
 from tests.brokers import wait_until

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from bridge.core.model import Event
+from bridge.core.events import Event
 from tests.brokers import wait_until
 
 E = TypeVar("E")

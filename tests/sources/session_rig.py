@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from bridge.core.backoff import Backoff
-from bridge.core.model import CommandNotSent, LinkId, LinkState
+from bridge.core.events import CommandNotSent
+from bridge.core.model import LinkId, LinkState
 from bridge.errors import AuthError, FrameError, PeerError
 from bridge.simulator.wire import frame
 from bridge.sources.jwt import Token, TokenUnavailableError

@@ -4,50 +4,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bridge.core.commands import Command, Go, RelayCommand, RollerCommand, Target, Turn
-from bridge.core.logins import Login
-from bridge.core.model import (
+from bridge.core.effects import SendCommand
+from bridge.core.events import (
     BadInput,
     CommandAnswered,
-    DeviceId,
     DevicesListed,
     LinkChanged,
-    LinkState,
     RefreshAnswered,
-    SendCommand,
     StatusReported,
 )
+from bridge.core.logins import Login
+from bridge.core.model import DeviceId, LinkState
 from bridge.simulator.account_faults import Answer, Asked, RateLimit, RollerWords
 from bridge.simulator.devices.base import Device
 from bridge.simulator.world import World
-from bridge.threads import Deadline
 from tests.brokers import wait_until
-from tests.sources.account_driver import ADVICE, FAST, AccountDriver, AccountMaker, id_of
+from tests.sources.account_driver import ADVICE, FAST, AccountDriver, AccountMaker
+from tests.sources.cloud_driver import id_of, making
 from tests.sources.contract import SourceContract
 from tests.sources.integrator_driver import HOSTS
 
 
 @pytest.fixture
 def make(world: World) -> Iterator[AccountMaker]:
-    with ExitStack() as stack:
-
-        def make(**options: Any) -> AccountDriver:
-            driver = AccountDriver(world, **options)
-
-            def end() -> None:
-                assert driver.source.stop(Deadline(5)) == []
-                assert driver.recorder.crashes == []
-                wait_until(lambda: not driver.leftovers())
-
-            stack.callback(end)
-            return driver
-
+    with making(AccountDriver, world) as make:
         yield make
 
 

@@ -8,14 +8,8 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import (
-    DeviceId,
-    DevicesListed,
-    Event,
-    LinkId,
-    OnlineReported,
-    StatusReported,
-)
+from bridge.core.events import DevicesListed, Event, OnlineReported, StatusReported
+from bridge.core.model import DeviceId, LinkId
 from bridge.sources.account_roll import DOUBTED, Listing, Roll
 from bridge.sources.account_status import read
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.core.events import OnlineReported, StatusReported
 from bridge.core.merge import MOST_STATUS, merged, weight
-from bridge.core.model import DeviceId, LinkId, OnlineReported, StatusReported
+from bridge.core.model import DeviceId, LinkId
 from bridge.sources.account_status import Entry, Overlay, read
 
 HOME, DEVICE = LinkId("home"), DeviceId("a8032abe54dc")

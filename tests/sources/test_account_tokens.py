@@ -24,8 +24,8 @@ from bridge.sources.account_tokens import (
     BETWEEN_REFUSALS,
     MOST_ASTRAY,
     AccountTokens,
-    Credentials,
 )
+from bridge.sources.credentials import Credentials
 from bridge.sources.jwt import Token, TokenUnavailableError
 from tests.sources.account_driver import MemoryVault
 

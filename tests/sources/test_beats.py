@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from bridge.core.backoff import Backoff
-from bridge.core.model import LinkChanged, LinkState
+from bridge.core.events import LinkChanged
+from bridge.core.model import LinkState
 from bridge.errors import ConnectionLost
 from bridge.sources import session
 from bridge.sources.session import CloudSession

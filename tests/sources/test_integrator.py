@@ -7,18 +7,14 @@ import time
 
 import pytest
 
-from bridge.core.model import (
-    LinkChanged,
-    LinkId,
-    LinkRemoved,
-    LinkState,
-    RefreshAnswered,
-)
+from bridge.core.events import LinkChanged, LinkRemoved, RefreshAnswered
+from bridge.core.model import LinkId, LinkState
 from bridge.simulator.faults import TokenAnswer
 from bridge.simulator.world import World
 from tests.brokers import wait_until
+from tests.sources.cloud_driver import id_of
 from tests.sources.contract import SourceContract
-from tests.sources.integrator_driver import HOSTS, IntegratorDriver, Maker, id_of
+from tests.sources.integrator_driver import HOSTS, IntegratorDriver, Maker
 
 
 class TestIntegratorContract(SourceContract):

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from bridge.core.model import (
-    Access,
+from bridge.core.events import (
     AccessReported,
     BadInput,
     DeviceMoved,
-    LinkId,
     RefreshAnswered,
     SettingsReported,
     StatusReported,
 )
+from bridge.core.model import Access, LinkId
 from bridge.simulator.devices.base import Device
 from bridge.sources.integrator_host import MOST_HOPS
 from tests.brokers import wait_until
+from tests.sources.cloud_driver import id_of
 from tests.sources.contract import about
-from tests.sources.integrator_driver import HOSTS, IntegratorDriver, grant, id_of
+from tests.sources.integrator_driver import HOSTS, IntegratorDriver, grant
 
 # Devices that are elsewhere, or not ours
 

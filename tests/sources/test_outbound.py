@@ -18,23 +18,21 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from bridge.core.commands import LightCommand, RelayCommand, Target, Turn
-from bridge.core.merge import MOST_STATUS, weight
-from bridge.core.model import (
+from bridge.core.effects import CallDevice, SendCommand
+from bridge.core.events import (
     BadInput,
     CallAnswered,
-    CallDevice,
     CommandAnswered,
     CommandNotSent,
     DeviceArrived,
-    DeviceId,
     DeviceLeft,
-    LinkId,
     PressReported,
     RefreshAnswered,
-    SendCommand,
     SettingsReported,
     StatusReported,
 )
+from bridge.core.merge import MOST_STATUS, weight
+from bridge.core.model import DeviceId, LinkId
 from bridge.errors import StartError
 from bridge.simulator.certificates import Authority
 from bridge.sources import outbound, outbound_allowance, outbound_server

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from bridge.core.device import Device
+from bridge.core.events import RefreshAnswered, SettingsReported, StatusReported
 from bridge.core.kinds.fields import Values
 from bridge.core.learned import learn
-from bridge.core.model import DeviceId, RefreshAnswered, SettingsReported, StatusReported
+from bridge.core.model import DeviceId
 from bridge.sources.outbound import OutboundSettings, OutboundSource
 from bridge.threads import Deadline
 from tests.frames.captures import Capture, captures

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 
 from bridge.core.commands import RelayCommand, Target, Turn
-from bridge.core.model import CommandNotSent, DeviceId, LinkId, RefreshAnswered, SendCommand
+from bridge.core.effects import SendCommand
+from bridge.core.events import CommandNotSent, RefreshAnswered
+from bridge.core.model import DeviceId, LinkId
 from bridge.sources.router import Router
 from bridge.threads import Deadline
 

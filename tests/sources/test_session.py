@@ -12,7 +12,8 @@ from itertools import pairwise
 import pytest
 
 from bridge.core.backoff import Backoff
-from bridge.core.model import BadInput, CommandNotSent, LinkState
+from bridge.core.events import BadInput, CommandNotSent
+from bridge.core.model import LinkState
 from bridge.errors import AuthError, PeerError
 from bridge.simulator.wire import frame
 from bridge.sources.session import MOST_WAITING

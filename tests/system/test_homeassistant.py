@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from bridge.core.events import AccessReported
 from bridge.core.homeassistant import discovery
 from bridge.core.ids import device_from_hex
-from bridge.core.model import Access, AccessReported, LinkId
+from bridge.core.model import Access, LinkId
 from bridge.simulator.devices.base import Device
 from tests.brokers import MosquittoProcess, Peer
 from tests.core.homeassistant.guard import Guard

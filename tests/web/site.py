@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.api_jws import PyJWS
 from werkzeug.datastructures import Headers
 
+from bridge.core.events import GrantRevoked, GrantStored
 from bridge.core.hosts import HostRule
 from bridge.core.ids import device_from_cloud
-from bridge.core.model import Grant, GrantRevoked, GrantStored
+from bridge.core.model import Grant
 from bridge.store import Store
 from bridge.threads import Deadline
 from bridge.web.consent import GrantStore, create_public_app

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.core.model import DeviceId, Grant, GrantRevoked, GrantStored
+from bridge.core.events import GrantRevoked, GrantStored
+from bridge.core.model import DeviceId, Grant
 from bridge.errors import StoreError
 from bridge.store import Proof
 from bridge.web.consent import BODY_LIMIT, REFUSAL_LIMIT

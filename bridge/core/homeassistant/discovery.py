@@ -13,17 +13,11 @@ from dataclasses import dataclass, field
 
 from bridge.core import documents, jsontext
 from bridge.core.device import Device
+from bridge.core.effects import Effect, Lane, SaveComponents
+from bridge.core.events import Delivered
 from bridge.core.homeassistant import devices, hub
 from bridge.core.homeassistant.devices import Message
-from bridge.core.model import (
-    Delivered,
-    DeviceId,
-    Effect,
-    Lane,
-    Now,
-    Published,
-    SaveComponents,
-)
+from bridge.core.model import DeviceId, Now, Published
 from bridge.core.publications import THE_BRIDGE, Publications
 from bridge.core.registry import Registry
 from bridge.core.timers import Timers

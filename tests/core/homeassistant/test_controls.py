@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import Json, LinkChanged, LinkId, LinkState, SettingsReported, SourceKind
+from bridge.core.events import LinkChanged, SettingsReported
+from bridge.core.model import Json, LinkId, LinkState, SourceKind
 from tests.core import payloads
 from tests.core.dialogue import DEVICE, HOST, ROOT, Dialogue, grant, online
 

@@ -8,29 +8,25 @@ import pytest
 
 from bridge.core import jsontext
 from bridge.core.documents import LONGEST
-from bridge.core.homeassistant.discovery import (
-    LINKS_WAIT,
-    REMOVAL_WAIT,
-    SETTINGS_WAIT,
-    STUBS_FOR,
-)
-from bridge.core.model import (
-    Access,
+from bridge.core.effects import Lane, Publish, SaveComponents
+from bridge.core.events import (
     AccessReported,
     BrokerUp,
     Delivered,
     DeviceMoved,
     GrantRevoked,
     GrantStored,
-    Lane,
     LinkChanged,
     LinkRemoved,
-    LinkState,
-    Publish,
-    SaveComponents,
     SettingsReported,
-    SourceKind,
 )
+from bridge.core.homeassistant.discovery import (
+    LINKS_WAIT,
+    REMOVAL_WAIT,
+    SETTINGS_WAIT,
+    STUBS_FOR,
+)
+from bridge.core.model import Access, LinkState, SourceKind
 from bridge.core.publications import THE_BRIDGE
 from bridge.core.topics import Topics
 from tests.core import payloads

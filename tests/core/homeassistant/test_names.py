@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.core.events import SettingsReported
 from bridge.core.homeassistant.names import LONGEST, clean, of_class
-from bridge.core.model import Json, SettingsReported
+from bridge.core.model import Json
 from tests.core import payloads
 from tests.core.dialogue import DEVICE, HOST, Dialogue, grant, online, override
 

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.core.commands import Target
 from bridge.core.kinds.catalog import MOST_CHANNELS, layout, shape
-from bridge.core.model import (
-    Json,
-)
+from bridge.core.model import Json
 from tests.core import payloads
 from tests.core.strategies import JSON, statuses
 

@@ -20,12 +20,9 @@ from bridge.core.commands import (
     Target,
     Turn,
 )
+from bridge.core.effects import SendCommand
 from bridge.core.jsontext import parse_object
-from bridge.core.model import (
-    DeviceId,
-    LinkId,
-    SendCommand,
-)
+from bridge.core.model import DeviceId, LinkId
 from bridge.simulator.devices.orders import (
     LightOrder,
     PositionOrder,
