@@ -39,6 +39,7 @@ from bridge.core.effects import (
     SaveVisitor,
     ScanRetained,
     SendCommand,
+    Show,
 )
 from bridge.core.engine import Engine
 from bridge.core.events import GrantRevoked, GrantStored, Vitals
@@ -60,6 +61,7 @@ from bridge.store_writer import StoreWriter
 from bridge.supervision import Supervision
 from bridge.threads import Deadline
 from bridge.watch import Watch
+from bridge.web.desk import Desk
 
 if TYPE_CHECKING:
     from bridge.sources.outbound import OutboundSource
@@ -128,6 +130,7 @@ class Bridge:
         self._topics = settings.topics
         self._inbox = Inbox()
         self._outbox = Outbox()
+        self._desk = Desk(self._inbox.offer, settings.topics)
         self._writer = StoreWriter(store, on_crash)
         self._engine = Engine(settings, store.topics(), store.published())
         aliases = tuple(device.topic for device in config.devices.values() if device.topic)
@@ -225,6 +228,7 @@ class Bridge:
             SaveTopics: self._writer.put,
             SaveComponents: self._writer.put,
             Restart: lambda _: self._request_restart(),
+            Show: self._desk.show,
             ScanRetained: lambda effect: self._mqtt.request_scan(effect.token),
         }
         outbound = self._outbound

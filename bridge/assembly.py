@@ -100,6 +100,7 @@ def engine_settings(config: Config, bridge_id: str, callback_secret: str) -> Set
         values=config.mqtt.values,
         device_state=config.mqtt.device_state,
         raw=config.mqtt.raw,
+        courses=config.web.admin.enabled,
         device_per_channel=config.homeassistant.device_per_channel,
         hide_diagnostics=config.homeassistant.hide_diagnostics,
         retain=config.mqtt.retain,

@@ -15,7 +15,16 @@ import bridge
 PACKAGE = Path(bridge.__file__).parent
 
 DATA_MODULES = {
-    *("__future__", "collections", "dataclasses", "datetime", "enum", "functools", "heapq"),
+    *(
+        "__future__",
+        "array",
+        "collections",
+        "dataclasses",
+        "datetime",
+        "enum",
+        "functools",
+        "heapq",
+    ),
     *("itertools", "json", "logging", "math", "re", "types", "typing", "urllib.parse"),
     # Shares equal strings; knows nothing of the system.
     "sys.intern",

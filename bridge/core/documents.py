@@ -151,13 +151,14 @@ def _identity(registry: Registry, device: Device) -> Values:
         "id": device.id,
         "name": registry.name(device),
         "model": device.code or None,
-        "gen": _generation(device),
+        "gen": generation(device),
         "access": abilities.access(device).value,
         "topic": registry.settings.topics.device(registry.root(device.id), "")[:-1],
     }
 
 
-def _generation(device: Device) -> int | str | None:
+def generation(device: Device) -> int | str | None:
+    """1 to 4, or `ble`; None for what is not known or no device of Shelly's."""
     if device.id.startswith("X"):
         return "ble" if device.id.startswith("XB") else None
     return _GENERATIONS.get(device.code[:2], 2) if device.code else None

@@ -174,6 +174,16 @@ class ScanRetained:
 
 
 @dataclass(frozen=True, slots=True)
+class Show:
+    """What an asker is shown: what it looked at (`views.shown`), or the answer to its message."""
+
+    asker: int
+    document: object
+    final: bool = True
+    """Nothing more follows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """One line for the log; `level` as in `logging`."""
 
@@ -197,5 +207,6 @@ Effect = (
     | SaveComponents
     | Restart
     | ScanRetained
+    | Show
     | Log
 )

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -34,6 +35,7 @@ from bridge.core.events import (
     GrantStored,
     LinkChanged,
     LinkRemoved,
+    Looked,
     MessageArrived,
     OnlineReported,
     PressReported,
@@ -57,6 +59,8 @@ from bridge.core.reports import Reports, ThrottleOver
 from bridge.core.requests import Requests
 from bridge.core.retained import AT_START, Retained
 from bridge.core.timers import Timers
+from bridge.core.views.courses import CoursesDue
+from bridge.core.views.views import Views
 from bridge.core.visitors import AwayTooLong, Visitors
 
 
@@ -136,6 +140,16 @@ class Engine:
             self._refill,
             self._visitors,
         )
+        self._events: Counter[type] = Counter()
+        self._views = Views(
+            self._registry,
+            self._timers,
+            self._requests,
+            self._refill,
+            self._misconduct,
+            self._events,
+            self._instructed.results,
+        )
         self._handlers: dict[type, Callable[[Any, Now], Iterable[Effect]]] = {
             StatusReported: self._reports.status,
             SettingsReported: self._settings_told,
@@ -161,6 +175,7 @@ class Engine:
             RetainedFound: self._retained_found,
             Delivered: self._discovery.delivered,
             Vitals: self._vitals,
+            Looked: self._views.look,
         }
         self._due: dict[type, Callable[[Any, Now], Iterable[Effect]]] = {
             ReleaseDue: self._dispatch.release,
@@ -174,6 +189,7 @@ class Engine:
             ReportMissed: lambda key, now: self._presence.report_missed(key.device, now),
             AwayTooLong: lambda key, now: self._visitors.away_too_long(key.device, now),
             CallDue: self._calls.timed_out,
+            CoursesDue: self._views.tick,
             ListsLate: lambda _, __: self._listings.late(),
             ClearDue: lambda key, _: self._publications.forgotten(key.device),
             DiscoveryDue: self._tell,
@@ -199,13 +215,16 @@ class Engine:
                 # Disabled by now, or revoked just before the bridge was killed.
                 effects += self._hide(device, now)
         self._timers.set(ListDue(), now.mono)
+        self._views.restore(now)
         if self._registry.awaited:
             self._timers.set(ListsLate(), now.mono + self._settings.grace)
         return effects + self._discovery.restore(now)
 
     def handle(self, event: Event, now: Now) -> list[Effect]:
         """What an event asks for."""
-        effects = list(self._handlers[type(event)](event, now))
+        kind = type(event)
+        self._events[kind] += 1
+        effects = list(self._handlers[kind](event, now))
         effects += self._publications.unsaved()
         return effects
 

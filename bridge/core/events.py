@@ -18,6 +18,7 @@ from bridge.core.model import (
     ListedDevice,
     SourceKind,
 )
+from bridge.core.views.asked import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,8 @@ class MessageArrived:
     qos: int = 1
     response_topic: str | None = None
     correlation: bytes | None = None
+    asker: int | None = None
+    """Who of our own pages sent it, instead of the broker; is shown every answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +245,14 @@ class Delivered:
     """The broker has the publication that asked for this `receipt`."""
 
     receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Somebody looks at something; answered by one `Show` to this asker."""
+
+    asker: int
+    view: View
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,5 +286,6 @@ Event = (
     | MessageArrived
     | RetainedFound
     | Delivered
+    | Looked
     | Vitals
 )

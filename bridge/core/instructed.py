@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 from bridge.core import abilities, jsontext, topics
 from bridge.core.abilities import Way
@@ -28,6 +28,8 @@ class Instructed:
     def __init__(self, registry: Registry, dispatch: Dispatch) -> None:
         self._registry = registry
         self._dispatch = dispatch
+        self.results: Counter[str] = Counter()
+        """Final results since the start, by their status."""
         self._recent: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def route_again(self, route: Route) -> Route:
@@ -116,6 +118,8 @@ class Instructed:
             correlation=message.correlation,
             device=device.id if device is not None else None,
             failures=self._registry.settings.topics.bridge("event"),
+            asker=message.asker,
+            counts=self.results,
         )
 
     def _check_message(self, message: MessageArrived, instruction: Instruction) -> None:

@@ -80,6 +80,11 @@ class Refill:
         self._timers.cancel(BirthDue())
         return self.everything(now)
 
+    @property
+    def protocol(self) -> str:
+        """The version of MQTT; empty before a broker took us."""
+        return self._protocol
+
     def born(self, message: MessageArrived, now: Now) -> list[Effect]:
         """Home Assistant says that it started; a stored message is from before we came."""
         if message.payload.strip() == _BORN and not message.stored:

@@ -38,6 +38,8 @@ class Settings:
     values: bool = False
     device_state: bool = False
     raw: bool = False
+    courses: bool = False
+    """It is followed how values go, since somebody may look at that."""
     retain: bool = True
     overrides: Mapping[DeviceId, Override] = field(default_factory=dict)
     device_per_channel: bool = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bridge.core import jsontext
 from bridge.core.device import Device
-from bridge.core.effects import Effect, Lane, Publish, Reconnect, Restart, ScanRetained
+from bridge.core.effects import Effect, Lane, Publish, Reconnect, Restart, ScanRetained, Show
 from bridge.core.events import MessageArrived, RefreshAnswered, RetainedFound, Vitals
 from bridge.core.grants import Grants
 from bridge.core.instructed import Instructed
@@ -146,6 +146,11 @@ class Requests:
         }
         effects = [] if dry_run else self._retained.clear(leftovers)
         return [*effects, *self._answer(request, data)]
+
+    @property
+    def last_health(self) -> Data:
+        """What `bridge/health` said last; empty at first."""
+        return self._health
 
     def health(self, event: Vitals, now: Now) -> list[Effect]:
         """Publish `bridge/health`."""
@@ -298,7 +303,8 @@ class Requests:
         message = request.message
         if message.response_topic and own.is_answer_box(message.response_topic):
             places.append((message.response_topic, message.correlation))
-        return [
+        shown: list[Effect] = [] if message.asker is None else [Show(message.asker, body)]
+        return shown + [
             Publish(
                 topic,
                 jsontext.dump(body),

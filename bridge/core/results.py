@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from enum import StrEnum
 from bridge.core import jsontext
 from bridge.core.commands import Command, Target
 from bridge.core.device import ChannelKey
-from bridge.core.effects import Effect, Lane, Publish
+from bridge.core.effects import Effect, Lane, Publish, Show
 from bridge.core.kinds.fields import Values
 from bridge.core.model import DeviceId, Json, LinkId, Now, SourceKind
 
@@ -49,6 +50,10 @@ class Sender:
     """The device that is meant, if there is one of that name."""
     failures: str | None = None
     """The topic on which failures are told as well: `bridge/event`."""
+    asker: int | None = None
+    """Who of our own pages is shown the results."""
+    counts: Counter[str] = field(default_factory=Counter, compare=False)
+    """Where final results are counted, by their status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +103,20 @@ def result(
     request: int = 0,
 ) -> list[Effect]:
     """The messages of one stage: on the result topic, and where the sender asked for them."""
-    body = jsontext.dump(
-        {
-            "id": sender.id,
-            "status": status,
-            "stage": stage.value,
-            "command": _echo(sender.wanted),
-            "via": f"{route.source}:{route.link}" if route else None,
-            "trid": request or None,
-            "ms": round((now.mono - sender.arrived) * 1000),
-            "error": error,
-            "ts": iso(now.wall),
-        }
-    )
+    if stage is not Stage.ACCEPTED:
+        sender.counts[status] += 1
+    document: Values = {
+        "id": sender.id,
+        "status": status,
+        "stage": stage.value,
+        "command": _echo(sender.wanted),
+        "via": f"{route.source}:{route.link}" if route else None,
+        "trid": request or None,
+        "ms": round((now.mono - sender.arrived) * 1000),
+        "error": error,
+        "ts": iso(now.wall),
+    }
+    body = jsontext.dump(document)
     device = route.device if route is not None else sender.device
     properties = [("source", route.source.value)] if route is not None else []
     if device is not None:
@@ -144,6 +150,8 @@ def result(
         messages.append(
             Publish(sender.failures, told, retain=False, lane=Lane.EVENT, expiry=RESULT_EXPIRY)
         )
+    if sender.asker is not None:
+        messages.append(Show(sender.asker, document, final=stage is not Stage.ACCEPTED))
     return messages
 
 

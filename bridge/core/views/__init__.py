@@ -1,0 +1,1 @@
+"""What somebody who looks at the bridge is shown: read from the engine's state, never changed."""

@@ -1,0 +1,92 @@
+"""The values of channels as people read them: each with its unit, the telling ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bridge.core.device import ChannelState, Device
+from bridge.core.kinds.fields import Field
+from bridge.core.model import Json
+from bridge.core.views.shown import Reading
+
+MOST_IN_A_ROW = 6
+"""Readings that stand for a device in a table."""
+
+_TELLING = (
+    "state",
+    "position",
+    "brightness",
+    "open",
+    "motion",
+    "presence",
+    "flood",
+    "smoke",
+    "gas",
+    "current_temperature",
+    "target_temperature",
+    "temperature",
+    "humidity",
+    "illuminance",
+    "power",
+    "value",
+    "battery",
+)
+"""The keys that say most of a device, the most telling first."""
+
+_ABOUT_ITSELF = frozenset({"sys", "wifi", "cloud", "eth", "ble", "mqtt", "ws"})
+"""Kinds that tell of the device as a machine, not of what it is there for."""
+
+
+_LESS = frozenset({"input"})
+"""Kinds that say less than all others."""
+
+
+def readings(state: ChannelState) -> tuple[Reading, ...]:
+    """All values of a channel, in the order of its kind; what only others know comes last."""
+    units = {field.key: field.unit for field in state.channel.fields}
+    known = [key for key in units if key in state.values]
+    rest = sorted(state.values.keys() - units.keys())
+    return tuple(Reading(key, state.values[key], units.get(key, "")) for key in [*known, *rest])
+
+
+def telling(device: Device) -> tuple[Reading, ...]:
+    """The few values that say most of a device; a key with several channels is numbered."""
+    found: list[tuple[tuple[bool, int, str, int], Reading]] = []
+    for (kind, number), state in device.channels.items():
+        if kind in _ABOUT_ITSELF:
+            continue
+        for rank, key in enumerate(_TELLING):
+            value = state.values.get(key)
+            if value is not None and not isinstance(value, (dict, list)):
+                reading = Reading(_label(device, kind, number, key), value, _unit(state, key))
+                found.append(((kind in _LESS, rank, kind, number), reading))
+    found.sort(key=lambda each: each[0])
+    return tuple(reading for _, reading in found[:MOST_IN_A_ROW])
+
+
+def _label(device: Device, kind: str, number: int, key: str) -> str:
+    several = (kind, 1 if number == 0 else 0) in device.channels
+    word = kind if key in {"state", "value"} else key
+    return f"{word} {number}" if several else word
+
+
+def _unit(state: ChannelState, key: str) -> str:
+    return next((field.unit for field in state.channel.fields if field.key == key), "")
+
+
+def measured(state: ChannelState) -> Iterator[tuple[Field, float]]:
+    """The numbers of a channel whose course is worth a look, as far as they are known."""
+    for field in state.channel.fields:
+        entity = field.entity
+        if entity is None or entity.state_class != "measurement" or not entity.enabled:
+            continue
+        value = number(state.values.get(field.key))
+        if value is not None:
+            yield field, value
+
+
+def number(value: Json) -> float | None:
+    """A number that is one; flags are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value)
