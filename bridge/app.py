@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from bridge.assembly import (
     integrator_settings,
     mqtt_settings,
     outbound_settings,
+    site,
 )
 from bridge.config import Config
 from bridge.core import jsontext
@@ -46,6 +48,7 @@ from bridge.core.events import GrantRevoked, GrantStored, Vitals
 from bridge.core.model import Now, SourceKind
 from bridge.core.results import iso
 from bridge.engine_loop import EngineLoop, Executor
+from bridge.errors import BridgeError
 from bridge.httpclient import Resolver, same_address
 from bridge.inbox import Inbox
 from bridge.mqtt.client import MqttAdapter
@@ -62,6 +65,7 @@ from bridge.supervision import Supervision
 from bridge.threads import Deadline
 from bridge.watch import Watch
 from bridge.web.desk import Desk
+from bridge.web.site import Site, Warned
 
 if TYPE_CHECKING:
     from bridge.sources.outbound import OutboundSource
@@ -72,6 +76,9 @@ STOP_LIMIT = 7.5
 
 STOP_SHARES = (2.0, 4.0, 5.0, 6.5)
 """When (s) after its begin web, sources, engine and MQTT have ended; the registry has the rest."""
+
+MOST_WARNINGS = 50
+"""Lines of the log that the status page can show."""
 
 _LOOK = 0.2
 _WATCH = 1.0
@@ -130,6 +137,7 @@ class Bridge:
         self._topics = settings.topics
         self._inbox = Inbox()
         self._outbox = Outbox()
+        self._warned: deque[Warned] = deque(maxlen=MOST_WARNINGS)
         self._desk = Desk(self._inbox.offer, settings.topics)
         self._writer = StoreWriter(store, on_crash)
         self._engine = Engine(settings, store.topics(), store.published())
@@ -193,7 +201,9 @@ class Bridge:
 
         settings = outbound_settings(config, self._store.outbound_secret)
         log.register_secret(settings.secret, lasting=True)
-        return OutboundSource(settings, self._inbox.put, self._fate.on_crash)
+        return OutboundSource(
+            settings, self._inbox.put, self._fate.on_crash, lambda: self._loop.beats
+        )
 
     def _all_sources(self) -> list[Source]:
         integrator: list[Source] = [] if self._integrator is None else [self._integrator]
@@ -202,17 +212,28 @@ class Bridge:
 
     def _make_web(self, config: Config) -> list[WebServer]:
         """The HTTP listeners that are wanted; Flask is imported only for them."""
-        if not config.web.admin.enabled and config.integrator is None:
+        public = config.web.public.enabled and config.integrator is not None
+        if not (public or config.web.admin.enabled):
             return []
         from bridge.listeners import make_listeners
 
         return make_listeners(
             config,
             self._store,
-            self._accounts,
             self._notify,
-            self.failed_parts,
+            self._make_site(config),
             self._fate.on_crash,
+        )
+
+    def _make_site(self, config: Config) -> Site:
+        return site(
+            config,
+            self._store,
+            self._accounts,
+            self._desk,
+            self.failed_parts,
+            lambda: self._vitals().values,
+            lambda: tuple(self._warned),
         )
 
     def _executors(self) -> dict[type, Executor]:
@@ -266,6 +287,11 @@ class Bridge:
         try:
             self.start()
             self.wait(supervision=supervision)
+        except BridgeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the last resort, so that secrets are left out
+            _log.critical("the bridge crashed", exc_info=error)
+            self._fate.crashed.append("main")
         finally:
             supervision.ending(restart=self._fate.restart)
             code = self.stop()
@@ -392,6 +418,8 @@ class Bridge:
         )
 
     def _publish_warning(self, level: str, text: str) -> None:
-        body = jsontext.dump({"level": level, "message": text, "ts": iso(time.time())})
+        now = time.time()
+        self._warned.append(Warned(now, level, text))
+        body = jsontext.dump({"level": level, "message": text, "ts": iso(now)})
         topic = self._topics.bridge("log")
         self._outbox.put(Publish(topic, body, retain=False, qos=0, lane=Lane.EVENT))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import bridge
@@ -11,7 +12,7 @@ from bridge.config import Config
 from bridge.config.model import IntegratorConfig, Listen
 from bridge.core.dispatch import Limits
 from bridge.core.hosts import HostRule
-from bridge.core.model import DeviceId, LinkId
+from bridge.core.model import DeviceId, Json, LinkId
 from bridge.core.registry import Override, Settings
 from bridge.core.topics import Topics
 from bridge.httpclient import Resolver
@@ -19,11 +20,18 @@ from bridge.mqtt.connection import ConnectionSettings
 from bridge.sources.account import AccountSettings
 from bridge.sources.credentials import Credentials
 from bridge.sources.integrator import IntegratorSettings
+from bridge.store import Store
 from bridge.tls import cloud_context, device_context
 from bridge.web.consent_url import consent_url
+from bridge.web.desk import Desk
+from bridge.web.site import Outbound, Site, Warned
 
 if TYPE_CHECKING:
     from bridge.sources.outbound import OutboundSettings
+    from bridge.web.answers import HealthCheck
+    from bridge.web.login import Account
+
+_ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not listened on
 
 
 def callback_address(config: Config, callback_secret: str) -> str | None:
@@ -53,7 +61,7 @@ def login_page(config: Config, account: str) -> str | None:
     listen = config.web.admin.listen
     if not config.web.admin.enabled or listen.port == 0:
         return None
-    anywhere = listen.host in ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+    anywhere = listen.host.strip("[]") in _ANYWHERE
     host = Listen(socket.gethostname(), listen.port) if anywhere else listen
     return f"http://{host}/login/{account}"
 
@@ -118,6 +126,41 @@ def engine_settings(config: Config, bridge_id: str, callback_secret: str) -> Set
         approve_visitors=config.outbound.approve == "manual",
         rpc_methods=frozenset(method.lower() for method in config.outbound.rpc_methods),
         logins={LinkId(name): login_page(config, name) for name in config.accounts},
+    )
+
+
+def site(
+    config: Config,
+    store: Store,
+    accounts: Mapping[str, Account],
+    desk: Desk,
+    health: HealthCheck,
+    vitals: Callable[[], Mapping[str, Json]],
+    warnings: Callable[[], Sequence[Warned]],
+) -> Site:
+    """What the pages of the admin listener are about."""
+    admin, outbound = config.web.admin, config.outbound
+    connects = None
+    if outbound.enabled:
+        host = outbound.listen.host.strip("[]")
+        connects = Outbound(
+            host=None if host in _ANYWHERE else host,
+            port=outbound.listen.port,
+            encrypted=outbound.tls.cert_file is not None,
+            secret=outbound.secret.reveal() if outbound.secret else store.outbound_secret,
+        )
+    return Site(
+        listen_host=admin.listen.host,
+        health=health,
+        desk=desk,
+        password=admin.password.reveal() if admin.password else None,
+        trusted_proxies=admin.trusted_proxies,
+        consent_page=callback_address(config, store.callback_secret),
+        accounts=accounts,
+        outbound=connects,
+        broker=f"{config.mqtt.host}:{config.mqtt.port}",
+        vitals=vitals,
+        warnings=warnings,
     )
 
 

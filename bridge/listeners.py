@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from bridge.assembly import callback_address
 from bridge.config import Config
 from bridge.core.events import GrantRevoked, GrantStored
 from bridge.core.hosts import HostRule
@@ -12,11 +11,13 @@ from bridge.errors import ConfigError, Problem, StartError
 from bridge.store import Store
 from bridge.threads import CrashHook, Deadline
 from bridge.web.admin import create_admin_app
-from bridge.web.answers import HealthCheck
 from bridge.web.consent import create_public_app
-from bridge.web.login import Account
 from bridge.web.scl_trust import SHELLY_KEY, TrustCheck
 from bridge.web.server import WebServer
+from bridge.web.site import Site
+
+ADMIN_WORKERS = 12
+"""Pages that are followed hold one each."""
 
 ADMIN_CONNECTIONS = 100
 """Few, so that both listeners together stay below the usual limit of 1,024 open files."""
@@ -25,15 +26,17 @@ ADMIN_CONNECTIONS = 100
 def make_listeners(
     config: Config,
     store: Store,
-    accounts: Mapping[str, Account],
     notify: Callable[[GrantStored | GrantRevoked], bool],
-    health: HealthCheck,
+    site: Site,
     on_crash: CrashHook,
 ) -> list[WebServer]:
-    """Both listeners, bound and not yet serving; raises `StartError` for a port that is taken."""
+    """Both listeners; the admin's pages are about `site`.
+
+    They are bound and not yet serving; raises `StartError` for a port that is taken.
+    """
     listeners: list[WebServer] = []
     try:
-        _add_listeners(listeners, config, store, accounts, notify, health, on_crash)
+        _add_listeners(listeners, config, store, notify, site, on_crash)
     except StartError:
         for server in listeners:
             server.stop(Deadline(5))
@@ -45,9 +48,8 @@ def _add_listeners(
     listeners: list[WebServer],
     config: Config,
     store: Store,
-    accounts: Mapping[str, Account],
     notify: Callable[[GrantStored | GrantRevoked], bool],
-    health: HealthCheck,
+    site: Site,
     on_crash: CrashHook,
 ) -> None:
     public, admin = config.web.public, config.web.admin
@@ -58,7 +60,7 @@ def _add_listeners(
             host_allowed=HostRule(config.integrator.allowed_hosts).accepts,
             store=store,
             notify=notify,
-            health=health,
+            health=site.health,
         )
         listeners.append(
             WebServer(
@@ -71,13 +73,7 @@ def _add_listeners(
             )
         )
     if admin.enabled:
-        app = create_admin_app(
-            listen_host=admin.listen.host,
-            password=admin.password.reveal() if admin.password else None,
-            consent_page=callback_address(config, store.callback_secret),
-            health=health,
-            accounts=accounts,
-        )
+        app = create_admin_app(site)
         listeners.append(
             WebServer(
                 "web-admin",
@@ -85,7 +81,10 @@ def _add_listeners(
                 admin.listen.host,
                 admin.listen.port,
                 on_crash,
+                trusted_proxies=site.trusted_proxies,
                 connection_limit=ADMIN_CONNECTIONS,
+                workers=ADMIN_WORKERS,
+                stopping=site.stopping,
             )
         )
 

@@ -154,6 +154,7 @@ class AdminWebConfig:
     enabled: bool
     listen: Listen
     password: Secret | None
+    trusted_proxies: int
 
 
 @dataclass(frozen=True, slots=True)

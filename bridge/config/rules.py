@@ -121,6 +121,8 @@ def _listeners(values: Values) -> Iterator[Finding]:
         return
     if not admin.is_loopback and values.get("web.admin.password", ...) is None:
         yield "web.admin.listen", "any other address than loopback needs web.admin.password_file"
+    if values.get("web.admin.trusted_proxies") and values.get("web.admin.password", ...) is None:
+        yield "web.admin.trusted_proxies", "a page behind a proxy needs web.admin.password_file"
     if values.get("web.public.enabled") and admin == public and admin.port:
         yield "web.admin.listen", "is the address of web.public.listen too"
 

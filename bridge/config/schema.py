@@ -296,6 +296,12 @@ _WEB = Section(
                     "any other address than loopback needs a password",
                 ),
                 SecretKey("password", "file with the password of the page", inline=False),
+                Key(
+                    "trusted_proxies",
+                    values.whole(0, 10),
+                    "0",
+                    "proxies in front whose X-Forwarded-… headers count",
+                ),
             ),
         ),
     ),

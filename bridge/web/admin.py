@@ -1,69 +1,67 @@
-"""The admin listener: health, and the ways to Shelly's pages for consents and logins.
+"""The admin listener: pages about the bridge, their buttons, logins, metrics and health.
 
-Every page that is added here is behind the same guard: the `Host` header on loopback, the password
-elsewhere.
+Everything is behind the same guard: the `Host` header on loopback, the password elsewhere.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import secrets
-from collections.abc import Mapping
-from types import MappingProxyType
-from urllib.parse import urlsplit
+from pathlib import Path
 
-from flask import Flask, Response, request
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Forbidden, NotFound, TooManyRequests, Unauthorized
+from flask import Flask, Response, render_template, send_from_directory
+from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed, ServiceUnavailable
 
-from bridge.web.answers import HealthCheck, create_app
-from bridge.web.login import Account, add_login
-from bridge.web.refusals import WINDOW, Refusals
+from bridge import __version__
+from bridge.web.actions import add_actions
+from bridge.web.answers import create_app, refuse, wants_page
+from bridge.web.desk import BusyError
+from bridge.web.guard import Guard
+from bridge.web.live import add_live
+from bridge.web.login import add_login
+from bridge.web.pages import add_pages
+from bridge.web.site import Site
+from bridge.web.words import FILTERS
 
-GUESS_LIMIT = 20
-"""Wrong passwords a minute and address."""
+_HERE = Path(__file__).parent
 
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }
 
+_EXPLAINED = (Forbidden, ServiceUnavailable)
+"""Errors whose text is ours."""
 
-def create_admin_app(
-    *,
-    listen_host: str,
-    password: str | None,
-    consent_page: str | None,
-    health: HealthCheck,
-    accounts: Mapping[str, Account] = MappingProxyType({}),
-) -> Flask:
-    """The application of the admin listener.
 
-    `listen_host` is the address it listens on; `password` may be None on loopback only.
-    `consent_page` is the full address for device owners (see `consent_url`), None without an
-    integrator licence. `accounts` can be logged in to.
-    """
-    local = is_loopback(listen_host)
-    if not local and password is None:
-        raise ValueError("an admin listener that others can reach needs a password")
-    app = create_app(__name__, health)
-    guesses = Refusals()
+def create_admin_app(site: Site) -> Flask:
+    """The application of the admin listener."""
+    guard = Guard(site)
+    app = create_app(__name__, site.health)
+    app.template_folder = str(_HERE / "templates")
+    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.context_processor(lambda: {"site": site, "version": __version__})
+    guard.attach(app)
+    add_pages(app, site)
+    add_actions(app, site, guard)
+    add_live(app, site)
+    add_login(app, site.accounts)
 
-    @app.before_request
-    def guard() -> None:
-        if local and not _names_us(request.headers.get("Host", ""), listen_host):
-            raise Forbidden
-        if password is not None and request.endpoint != "healthz":
-            _ask_password(password, guesses)
+    @app.get("/static/<path:name>", provide_automatic_options=False)
+    def static_file(name: str) -> Response:
+        response = send_from_directory(_HERE / "static", name)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
-    @app.get("/consent", provide_automatic_options=False)
-    def consent() -> Response:
-        if consent_page is None:
-            raise NotFound
-        return Response(status=302, headers={"Location": consent_page})
+    @app.get("/metrics", provide_automatic_options=False)
+    def metrics() -> Response:
+        from bridge.web.metrics import CONTENT_TYPE, exposition
 
-    add_login(app, accounts)
+        return Response(exposition(site), content_type=CONTENT_TYPE)
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -71,39 +69,15 @@ def create_admin_app(
             response.headers.setdefault(name, value)
         return response
 
+    app.register_error_handler(HTTPException, _explain)
+    app.register_error_handler(BusyError, lambda error: _explain(ServiceUnavailable(str(error))))
     return app
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach a listener on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _names_us(header: str, listen_host: str) -> bool:
-    """Whether a browser meant this machine: a page whose name was rebound to loopback did not."""
-    try:
-        host = urlsplit(f"//{header}").hostname
-    except ValueError:
-        return False
-    return host in {"localhost", "127.0.0.1", "::1", listen_host.strip("[]").lower()}
-
-
-def _ask_password(password: str, guesses: Refusals) -> None:
-    if guesses.count(request.remote_addr) >= GUESS_LIMIT:
-        raise TooManyRequests(retry_after=int(WINDOW))
-    given = request.authorization
-    if given is None or given.type != "basic":
-        raise _unauthorized()
-    if not secrets.compare_digest((given.password or "").encode(), password.encode()):
-        guesses.add(request.remote_addr)
-        raise _unauthorized()
-
-
-def _unauthorized() -> Unauthorized:
-    challenge = WWWAuthenticate("basic", {"realm": "shelly-bridge", "charset": "UTF-8"})
-    return Unauthorized(www_authenticate=challenge)
+def _explain(error: HTTPException) -> Response:
+    """An error as a page for people, and as JSON for programs."""
+    if not wants_page() or isinstance(error, MethodNotAllowed):
+        return refuse(error)
+    text = error.description if isinstance(error, _EXPLAINED) else None
+    kept = [(name, value) for name, value in error.get_headers() if name == "Retry-After"]
+    return Response(render_template("error.html", error=error, text=text), error.code, kept)

@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 _log = logging.getLogger(__name__)
@@ -21,6 +21,11 @@ HealthCheck = Callable[[], list[str]]
 def answer(content: Mapping[str, object], status: int = 200) -> Response:
     """A JSON answer."""
     return Response(json.dumps(content), status, content_type="application/json")
+
+
+def wants_page() -> bool:
+    """Whether a browser asks, rather than a program."""
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
 
 def create_app(name: str, health: HealthCheck) -> Flask:
@@ -42,12 +47,13 @@ def create_app(name: str, health: HealthCheck) -> Flask:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
 
-    app.register_error_handler(HTTPException, _refuse)
+    app.register_error_handler(HTTPException, refuse)
     app.register_error_handler(Exception, _survive)
     return app
 
 
-def _refuse(error: HTTPException) -> Response:
+def refuse(error: HTTPException) -> Response:
+    """An error as JSON that says no more than its name."""
     name = (error.name or "error").lower()
     response = answer({"ok": False, "error": name}, error.code or 500)
     for header, value in error.get_headers():
@@ -59,4 +65,4 @@ def _refuse(error: HTTPException) -> Response:
 def _survive(error: Exception) -> Response:
     # Our own bug. The text of the request is left out: its path may hold a secret.
     _log.error("a request could not be answered", exc_info=error)
-    return _refuse(InternalServerError())
+    return refuse(InternalServerError())

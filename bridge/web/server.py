@@ -30,8 +30,6 @@ REQUEST_LIMIT = 60.0
 """Seconds from a request's first byte to its last."""
 
 _LIMITS: dict[str, Any] = {
-    # A request takes a thread only when it has come completely; until then it costs a connection.
-    "threads": 4,
     "asyncore_use_poll": True,
     "channel_timeout": 30,
     "cleanup_interval": 10,
@@ -91,25 +89,37 @@ class WebServer:
         *,
         trusted_proxies: int = 0,
         connection_limit: int = 500,
+        workers: int = 4,
+        stopping: threading.Event | None = None,
     ) -> None:
         """Bind to `host` (an address or name) and `port` (0: any); `StartError` if it fails.
 
         `trusted_proxies` reverse proxies stand in front, each adding its peer to
         `X-Forwarded-For`; with 0 the header is ignored. Beyond `connection_limit` connections
         further ones wait; all listeners together must stay below the process's file descriptors.
+        `workers` requests are answered at once. `stopping` is set when it ends, for answers that
+        take long.
         """
         self.name = name
         self._on_crash = on_crash
         listener = _bind(name, host, port)
         self.port: int = listener.getsockname()[1]
         if trusted_proxies:
-            app = ProxyFix(app, x_for=trusted_proxies, x_proto=0, x_host=0)
+            app = ProxyFix(
+                app,
+                x_for=trusted_proxies,
+                x_proto=trusted_proxies,
+                x_host=trusted_proxies,
+                x_prefix=trusted_proxies,
+            )
         self._map: dict[int, socket.socket] = {}
         server = create_server(
             app,
             map=self._map,
             sockets=[listener],
             connection_limit=connection_limit,
+            # A request takes one only when it has come completely; until then a connection.
+            threads=workers,
             **_LIMITS,
         )
         if not isinstance(server, BaseWSGIServer):
@@ -120,7 +130,7 @@ class WebServer:
         # several requests come at once is no reason to warn.
         server.logger.setLevel(logging.WARNING)
         server.task_dispatcher.queue_logger.setLevel(logging.ERROR)
-        self._stopping = threading.Event()
+        self._stopping = stopping or threading.Event()
         self._thread: threading.Thread | None = None
 
     @property

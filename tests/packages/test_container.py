@@ -23,6 +23,7 @@ from bridge.web.server import WebServer
 from tests.brokers import MosquittoProcess, Peer
 from tests.packages.dockerfile import Instruction, problems, read, stages
 from tests.packages.programs import EXAMPLES, ROOT
+from tests.web.admin_site import make_site
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 DOCKERIGNORE = (ROOT / ".dockerignore").read_text()
@@ -129,11 +130,9 @@ def test_what_the_recipe_runs_makes_an_environment_that_works(tmp_path: Path) ->
 def admin() -> Iterator[tuple[WebServer, list[str]]]:
     """A real admin listener, and the list of what does not work."""
     failed: list[str] = []
+    everywhere = "0.0.0.0"  # noqa: S104 - what it is told, not where it listens
     app = create_admin_app(
-        listen_host="0.0.0.0",  # noqa: S104 - what it is told, not where it listens
-        password="canary",
-        consent_page=None,
-        health=lambda: failed,
+        make_site(listen_host=everywhere, password="canary", health=lambda: failed)
     )
     crashed: list[str] = []
     server = WebServer("web-admin", app, "127.0.0.1", 0, lambda name, _: crashed.append(name))

@@ -93,8 +93,9 @@ def test_the_wheel_has_every_module_and_nothing_of_the_tests(built: Path) -> Non
     with zipfile.ZipFile(built / f"{NAME}-py3-none-any.whl") as wheel:
         names = set(wheel.namelist())
         metadata = wheel.read(f"{NAME}.dist-info/METADATA").decode()
-    ours = {str(path.relative_to(ROOT)) for path in (ROOT / "bridge").rglob("*.py")}
-    assert ours | {"bridge/py.typed"} == {name for name in names if name.startswith("bridge/")}
+    files = (path for path in (ROOT / "bridge").rglob("*") if path.is_file())
+    ours = {str(path.relative_to(ROOT)) for path in files if path.suffix != ".pyc"}
+    assert ours == {name for name in names if name.startswith("bridge/")}
     assert {name.split("/")[0] for name in names} == {"bridge", f"{NAME}.dist-info"}
     assert any(name.endswith("LICENSE") for name in names)
     assert "Requires-Python: >=3.11" in metadata

@@ -7,8 +7,11 @@ from contextlib import ExitStack
 import pytest
 
 from bridge.threads import Deadline
-from bridge.web.admin import GUESS_LIMIT, create_admin_app, is_loopback
+from bridge.web.addresses import is_loopback
+from bridge.web.admin import create_admin_app
 from bridge.web.server import WebServer
+from bridge.web.session import GUESS_LIMIT
+from tests.web.admin_site import make_site
 from tests.web.site import Answer, ask
 
 PAGE = "https://my.shelly.cloud/integrator.html?itg=ITG_TEST&cb=https%3A%2F%2Fb.example.org%2Fc"
@@ -28,12 +31,13 @@ def admin() -> Iterator[Admin]:
             consent_page: str | None = PAGE,
             failed: tuple[str, ...] = (),
         ) -> int:
-            app = create_admin_app(
+            site = make_site(
                 listen_host=listen_host,
                 password=password,
                 consent_page=consent_page,
                 health=lambda: list(failed),
             )
+            app = create_admin_app(site)
             # Tests listen on loopback whatever the application believes.
             server = WebServer("web-admin", app, "127.0.0.1", 0, lambda *_: None)
             stack.callback(server.stop, Deadline(10))
@@ -177,7 +181,9 @@ def test_guessing_is_slow(admin: Admin) -> None:
 
 def test_it_does_not_start_open_to_others() -> None:
     with pytest.raises(ValueError, match="password"):
-        create_admin_app(listen_host="::", password=None, consent_page=PAGE, health=list)
+        create_admin_app(make_site(listen_host="::"))
+    with pytest.raises(ValueError, match="password"):
+        create_admin_app(make_site(trusted_proxies=1))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.5.5.5", "::1", "[::1]", "localhost"])

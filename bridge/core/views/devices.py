@@ -10,7 +10,7 @@ from bridge.core.model import Access
 from bridge.core.registry import Registry
 from bridge.core.views import shown
 from bridge.core.views.asked import Only, Sort, Table
-from bridge.core.views.readings import readings, telling
+from bridge.core.views.readings import ABOUT_ITSELF, readings, telling
 
 _ORDERS: dict[Sort, Callable[[Registry, Device], str | float | None]] = {
     Sort.NAME: lambda registry, device: registry.name(device).casefold(),
@@ -94,6 +94,21 @@ def one(registry: Registry, device: Device) -> shown.Device:
     names = documents.channel_names(device)
     versions = documents.update(device) or {}
     latest = versions.get("latest_version")
+    channels = [
+        shown.Channel(
+            kind=kind,
+            number=number,
+            name=names.get((kind, number)),
+            component=state.channel.component,
+            topic=registry.settings.topics.channel(root, kind, number),
+            changed_at=state.changed_at,
+            readings=readings(state),
+            commands=tuple(abilities.commands(registry, device, state)),
+            facts=state.channel.facts,
+            is_own=kind in ABOUT_ITSELF,
+        )
+        for (kind, number), state in sorted(device.channels.items())
+    ]
     return shown.Device(
         row=row(registry, device),
         firmware=device.firmware,
@@ -102,18 +117,5 @@ def one(registry: Registry, device: Device) -> shown.Device:
         available_since=device.available_since,
         wake_period=device.wake_period,
         topic=registry.settings.topics.device(root, "")[:-1],
-        channels=tuple(
-            shown.Channel(
-                kind=kind,
-                number=number,
-                name=names.get((kind, number)),
-                component=state.channel.component,
-                topic=registry.settings.topics.channel(root, kind, number),
-                changed_at=state.changed_at,
-                readings=readings(state),
-                commands=tuple(abilities.commands(registry, device, state)),
-                facts=state.channel.facts,
-            )
-            for (kind, number), state in sorted(device.channels.items())
-        ),
+        channels=tuple(sorted(channels, key=lambda channel: not channel.commands)),
     )

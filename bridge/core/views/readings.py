@@ -33,7 +33,7 @@ _TELLING = (
 )
 """The keys that say most of a device, the most telling first."""
 
-_ABOUT_ITSELF = frozenset({"sys", "wifi", "cloud", "eth", "ble", "mqtt", "ws"})
+ABOUT_ITSELF = frozenset({"sys", "wifi", "cloud", "eth", "ble", "mqtt", "ws"})
 """Kinds that tell of the device as a machine, not of what it is there for."""
 
 
@@ -53,7 +53,7 @@ def telling(device: Device) -> tuple[Reading, ...]:
     """The few values that say most of a device; a key with several channels is numbered."""
     found: list[tuple[tuple[bool, int, str, int], Reading]] = []
     for (kind, number), state in device.channels.items():
-        if kind in _ABOUT_ITSELF:
+        if kind in ABOUT_ITSELF:
             continue
         for rank, key in enumerate(_TELLING):
             value = state.values.get(key)

@@ -115,6 +115,8 @@ class Channel:
     commands: tuple[str, ...]
     facts: Facts
     """What the settings say of it: `min`, `max`, `step`, `options`, …"""
+    is_own: bool = False
+    """It tells of the device as a machine, such as its network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class Device:
     wake_period: float | None
     topic: str
     channels: tuple[Channel, ...]
+    """Those that can be told something come first."""
 
 
 @dataclass(frozen=True, slots=True)
