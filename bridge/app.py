@@ -37,10 +37,12 @@ from bridge.core.effects import (
     Restart,
     SaveComponents,
     SaveGrant,
+    SaveOptions,
     SaveTopics,
     SaveVisitor,
     ScanRetained,
     SendCommand,
+    SetLogLevel,
     Show,
 )
 from bridge.core.engine import Engine
@@ -245,6 +247,8 @@ class Bridge:
             Reconnect: lambda effect: sources.reconnect(effect.link),
             SaveGrant: self._writer.put,
             SaveVisitor: self._writer.put,
+            SaveOptions: self._writer.put,
+            SetLogLevel: lambda effect: log.set_level(effect.level),
             DropGrant: self._writer.put,
             SaveTopics: self._writer.put,
             SaveComponents: self._writer.put,
@@ -304,7 +308,8 @@ class Bridge:
             _log.warning("%s", warning)
         grants = self._store.grants() if self._integrator is not None else []
         visitors = self._store.visitors() if self._outbound is not None else []
-        first = self._engine.restore(grants, Now(time.monotonic(), time.time()), visitors)
+        now = Now(time.monotonic(), time.time())
+        first = self._engine.restore(grants, now, visitors, self._store.options())
         self._writer.start()
         self._mqtt.start()
         self._sources.start()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import bridge
@@ -92,11 +94,23 @@ def account_settings(config: Config, name: str, resolve: Resolver) -> AccountSet
     )
 
 
+def environment() -> dict[str, str]:
+    """The versions of what the bridge runs on."""
+    libraries = ("paho-mqtt", "websocket-client", "websockets", "flask", "waitress", "PyJWT")
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        **{name: version(name) for name in libraries},
+    }
+
+
 def engine_settings(config: Config, bridge_id: str, callback_secret: str) -> Settings:
     """What the engine is told."""
     return Settings(
         topics=topics(config),
         bridge_id=bridge_id,
+        environment=environment(),
         version=bridge.__version__,
         started=time.time(),
         limits=Limits(
@@ -108,6 +122,7 @@ def engine_settings(config: Config, bridge_id: str, callback_secret: str) -> Set
         values=config.mqtt.values,
         device_state=config.mqtt.device_state,
         raw=config.mqtt.raw,
+        manage=config.mqtt.manage,
         courses=config.web.admin.enabled,
         device_per_channel=config.homeassistant.device_per_channel,
         hide_diagnostics=config.homeassistant.hide_diagnostics,

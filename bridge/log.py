@@ -15,8 +15,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from types import TracebackType
 from typing import Literal, TextIO
 from urllib.parse import quote, quote_plus
+
+_log = logging.getLogger(__name__)
 
 STARS = "***"
 
@@ -107,11 +110,30 @@ def configure(
     for handler in [handler for handler in root.handlers if isinstance(handler, _Handler)]:
         root.removeHandler(handler)
     root.addHandler(_Handler(_JsonLines if format == "json" else _TextLines, redactor, stream))
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Log from this level on (`debug`, `info`, `warning`, `error`); what libraries say at debug."""
+    root = logging.getLogger()
     root.setLevel(level.upper())
     for library in _LIBRARIES:
         logging.getLogger(library).setLevel(
             logging.NOTSET if level == "debug" else max(root.level, logging.WARNING)
         )
+
+
+def last_resort() -> None:
+    """Log what nobody catches, in whatever thread: Python would print it with its secrets."""
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda left: _uncaught(left.exc_type, left.exc_value, left.exc_traceback)
+
+
+def _uncaught(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    if error is not None and not issubclass(kind, SystemExit):
+        _log.critical("nobody caught this", exc_info=(kind, error, trace))
 
 
 def register_secret(value: str, *, lasting: bool = False) -> None:

@@ -6,7 +6,14 @@ import logging
 import threading
 from collections import OrderedDict
 
-from bridge.core.effects import DropGrant, SaveComponents, SaveGrant, SaveTopics, SaveVisitor
+from bridge.core.effects import (
+    DropGrant,
+    SaveComponents,
+    SaveGrant,
+    SaveOptions,
+    SaveTopics,
+    SaveVisitor,
+)
 from bridge.core.model import DeviceId
 from bridge.errors import StoreError
 from bridge.store import Store
@@ -19,7 +26,7 @@ MOST_WAITING = 10_000
 
 _log = logging.getLogger(__name__)
 
-Work = SaveGrant | SaveVisitor | DropGrant | SaveTopics | SaveComponents
+Work = SaveGrant | SaveVisitor | SaveOptions | DropGrant | SaveTopics | SaveComponents
 
 
 class StoreWriter:
@@ -97,7 +104,12 @@ class StoreWriter:
             elif isinstance(work, DropGrant):
                 self._store.forget_device(work.device, revision=work.revision, kept=work.kept)
             elif isinstance(work, SaveVisitor):
-                self._store.put_visitor(work.visitor)
+                if work.gone:
+                    self._store.drop_visitor(work.device)
+                else:
+                    self._store.put_visitor(work.visitor)
+            elif isinstance(work, SaveOptions):
+                self._store.put_options(work.options)
             elif isinstance(work, SaveComponents):
                 self._store.set_published(work.device, work.published)
             else:

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from bridge.core.commands import Command, Target
-from bridge.core.model import DeviceId, Grant, Json, LinkId, Published, SourceKind, Visitor
+from bridge.core.model import (
+    DeviceId,
+    DeviceOptions,
+    Grant,
+    Json,
+    LinkId,
+    Published,
+    SourceKind,
+    Visitor,
+)
 
 
 class Lane(Enum):
@@ -123,14 +132,34 @@ class SaveGrant:
 
 @dataclass(frozen=True, slots=True)
 class SaveVisitor:
-    """Write a device that may connect to us to the registry."""
+    """Write a device that may connect to us to the registry, or (`gone`) delete it there."""
 
     visitor: Visitor
+    gone: bool = False
 
     @property
     def device(self) -> DeviceId:
         """Which device it is about."""
         return self.visitor.device
+
+
+@dataclass(frozen=True, slots=True)
+class SaveOptions:
+    """Write what was set of a device to the registry; empty options are forgotten."""
+
+    options: DeviceOptions
+
+    @property
+    def device(self) -> DeviceId:
+        """Which device it is about."""
+        return self.options.device
+
+
+@dataclass(frozen=True, slots=True)
+class SetLogLevel:
+    """Log from this level on, until the bridge ends."""
+
+    level: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +231,8 @@ Effect = (
     | Move
     | SaveGrant
     | SaveVisitor
+    | SaveOptions
+    | SetLogLevel
     | DropGrant
     | SaveTopics
     | SaveComponents

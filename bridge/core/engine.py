@@ -48,9 +48,9 @@ from bridge.core.events import (
 from bridge.core.grants import Grants
 from bridge.core.homeassistant.discovery import Discovery, DiscoveryDue, StubsOver
 from bridge.core.instructed import Instructed
-from bridge.core.listings import Listings
+from bridge.core.listings import LeftoversDue, Listings
 from bridge.core.misconduct import Misconduct
-from bridge.core.model import DeviceId, Grant, Now, Published, Visitor
+from bridge.core.model import DeviceId, DeviceOptions, Grant, Now, Published, Visitor
 from bridge.core.presence import ListDue, Presence, ReportMissed
 from bridge.core.publications import Publications
 from bridge.core.refill import BirthDue, GoOn, Refill, StatesDue
@@ -61,7 +61,7 @@ from bridge.core.retained import AT_START, Retained
 from bridge.core.timers import Timers
 from bridge.core.views.courses import CoursesDue
 from bridge.core.views.views import Views
-from bridge.core.visitors import AwayTooLong, Visitors
+from bridge.core.visitors import LINK, AwayTooLong, Visitors
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Engine:
             self._grants,
             self._misconduct,
         )
-        self._listings = Listings(self._registry, self._grants, self._presence)
+        self._listings = Listings(self._registry, self._grants, self._presence, self._timers)
         self._retained = Retained(self._registry, self._publications)
         self._visitors = Visitors(
             self._registry,
@@ -139,6 +139,7 @@ class Engine:
             self._misconduct,
             self._refill,
             self._visitors,
+            self._presence,
         )
         self._events: Counter[type] = Counter()
         self._views = Views(
@@ -151,7 +152,7 @@ class Engine:
             self._instructed.results,
         )
         self._handlers: dict[type, Callable[[Any, Now], Iterable[Effect]]] = {
-            StatusReported: self._reports.status,
+            StatusReported: self._status_told,
             SettingsReported: self._settings_told,
             OnlineReported: self._reports.online,
             AccessReported: self._reports.access,
@@ -191,6 +192,7 @@ class Engine:
             CallDue: self._calls.timed_out,
             CoursesDue: self._views.tick,
             ListsLate: lambda _, __: self._listings.late(),
+            LeftoversDue: lambda _, now: self._hide_all(self._listings.doubted(), now),
             ClearDue: lambda key, _: self._publications.forgotten(key.device),
             DiscoveryDue: self._tell,
             StubsOver: self._tell,
@@ -200,9 +202,15 @@ class Engine:
         }
 
     def restore(
-        self, grants: Iterable[Grant], now: Now, visitors: Iterable[Visitor] = ()
+        self,
+        grants: Iterable[Grant],
+        now: Now,
+        visitors: Iterable[Visitor] = (),
+        options: Iterable[DeviceOptions] = (),
     ) -> list[Effect]:
         """Take in what was stored, at the start."""
+        for each in options:
+            self._registry.set_options(each)
         effects = self._publications.clear_former_roots()
         self._visitors.restore(visitors, now)
         for grant in grants:
@@ -278,7 +286,14 @@ class Engine:
             self._timers.cancel(ClearDue(event.device))
         return effects
 
+    def _status_told(self, event: StatusReported, now: Now) -> list[Effect]:
+        if event.link == LINK and not self._visitors.has_room(event):
+            return self._visitors.no_room(event.device)
+        return self._reports.status(event, now)
+
     def _settings_told(self, event: SettingsReported, now: Now) -> list[Effect]:
+        if event.link == LINK and not self._visitors.has_room(event):
+            return self._visitors.no_room(event.device)
         return [*self._reports.settings(event, now), *self._visitors.told(event, now)]
 
     def _granted(self, event: GrantStored, now: Now) -> list[Effect]:
@@ -306,9 +321,11 @@ class Engine:
         effects, gone = self._listings.listed(event, now)
         for device_id in gone:
             effects += self._dropped(device_id, now)
-        for device_id in self._listings.leftovers():
-            effects += self._hide(device_id, now)
+        effects += self._hide_all(self._listings.leftovers(now), now)
         return [*effects, *self._retained.link_up()]
+
+    def _hide_all(self, devices: Iterable[DeviceId], now: Now) -> list[Effect]:
+        return [effect for device in devices for effect in self._hide(device, now)]
 
     def _hide(self, device: DeviceId, now: Now) -> list[Effect]:
         self._clear_soon(device, now)

@@ -84,6 +84,24 @@ class Visitor:
     """Seconds between the reports of one that sleeps."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceOptions:
+    """What somebody set of a device while the bridge ran, as stored; None is not set.
+
+    `throttle` is in s.
+    """
+
+    device: DeviceId
+    name: str | None = None
+    area: str | None = None
+    throttle: float | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is set."""
+        return self.name is None and self.area is None and self.throttle is None
+
+
 Published = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 """What Home Assistant knows of a device: (part, ((component, platform), …)) for each message."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bridge.core.device import Device, Path
 from bridge.core.dispatch import Limits
 from bridge.core.links import Link
-from bridge.core.model import Access, DeviceId, Grant, LinkId, SourceKind, Visitor
+from bridge.core.model import Access, DeviceId, DeviceOptions, Grant, LinkId, SourceKind, Visitor
 from bridge.core.sleep import wake_period
 from bridge.core.topics import Topics
 
@@ -22,6 +22,15 @@ class Override:
     area: str | None = None
     disabled: bool = False
     throttle: float = 0.0
+
+    def with_options(self, options: DeviceOptions) -> Override:
+        """The same, and the options where it says nothing."""
+        return replace(
+            self,
+            name=self.name or options.name,
+            area=self.area or options.area,
+            throttle=self.throttle or options.throttle or 0.0,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +47,14 @@ class Settings:
     values: bool = False
     device_state: bool = False
     raw: bool = False
+    manage: bool = True
+    """Who may publish requests may also restart the bridge, remove devices and the like."""
     courses: bool = False
     """It is followed how values go, since somebody may look at that."""
     retain: bool = True
     overrides: Mapping[DeviceId, Override] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Versions of what the bridge runs on, for diagnostics."""
     device_per_channel: bool = False
     """Home Assistant gets a device for each main channel, where there are several."""
     hide_diagnostics: bool = False
@@ -71,12 +84,27 @@ class Registry:
     awaited: set[DeviceId] = field(default_factory=set)
     """Devices of former runs that may be on a list which has not come yet."""
 
+    _overrides: dict[DeviceId, Override] = field(init=False)
+    """What holds of devices: the configuration, and what was set besides."""
+    options: dict[DeviceId, DeviceOptions] = field(default_factory=dict)
+    """What was set while the bridge ran, or a former one."""
+
     def __post_init__(self) -> None:
+        self._overrides = dict(self.settings.overrides)
         self.unlisted |= self.settings.logins.keys()
 
     def override(self, device: DeviceId) -> Override:
-        """What the configuration says of a device."""
-        return self.settings.overrides.get(device, _NOTHING)
+        """What the configuration says of a device, and what was set where that says nothing."""
+        return self._overrides.get(device, _NOTHING)
+
+    def set_options(self, options: DeviceOptions) -> None:
+        """Take in what was set of a device, in place of what was set before."""
+        device = options.device
+        self.options.pop(device, None)
+        if not options.is_empty:
+            self.options[device] = options
+        configured = self.settings.overrides.get(device, _NOTHING)
+        self._overrides[device] = configured.with_options(options)
 
     def root(self, device: DeviceId) -> str:
         """The topic level(s) that name a device: its alias or its id."""

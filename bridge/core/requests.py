@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bridge.core import jsontext
+from bridge.core import jsontext, options
 from bridge.core.device import Device
-from bridge.core.effects import Effect, Lane, Publish, Reconnect, Restart, ScanRetained, Show
+from bridge.core.diagnostics import diagnostics
+from bridge.core.effects import (
+    Effect,
+    Lane,
+    Publish,
+    Reconnect,
+    Restart,
+    SaveOptions,
+    ScanRetained,
+    SetLogLevel,
+    Show,
+)
 from bridge.core.events import MessageArrived, RefreshAnswered, RetainedFound, Vitals
 from bridge.core.grants import Grants
 from bridge.core.instructed import Instructed
 from bridge.core.misconduct import Misconduct
-from bridge.core.model import DeviceId, Json, LinkId, Now, SourceKind
+from bridge.core.model import DeviceId, DeviceOptions, Json, LinkId, Now, SourceKind
+from bridge.core.options import OptionError
+from bridge.core.presence import Presence
 from bridge.core.publications import Publications
 from bridge.core.refill import Refill
-from bridge.core.registry import Registry
+from bridge.core.registry import Override, Registry
 from bridge.core.results import RESULT_EXPIRY, iso
 from bridge.core.retained import AT_START, Retained
-from bridge.core.visitors import Visitors
+from bridge.core.visitors import LINK, Visitors
 from bridge.errors import FrameError
 
 MOST_OPEN = 100
@@ -44,6 +57,12 @@ class _Request:
     message: MessageArrived
 
 
+MANAGING = frozenset(
+    {"device/approve", "device/remove", "restart", "retained/clean", "consent_url"}
+)
+"""What `mqtt.manage` keeps from those who may publish requests."""
+
+
 class Requests:
     """Answers requests, some at once, some when the answer to a question has come."""
 
@@ -57,6 +76,7 @@ class Requests:
         misconduct: Misconduct,
         refill: Refill,
         visitors: Visitors,
+        presence: Presence,
     ) -> None:
         self._registry = registry
         self._publications = publications
@@ -66,6 +86,7 @@ class Requests:
         self._misconduct = misconduct
         self._refill = refill
         self._visitors = visitors
+        self._presence = presence
         self._health: Data = {}
         self._verifying: dict[DeviceId, list[_Request]] = {}
         self._scans: dict[int, _Request] = {}
@@ -82,6 +103,9 @@ class Requests:
             "login_url": self._login_url,
             "retained/clean": self._clean,
             "discovery/republish": self._republish,
+            "options": self._options,
+            "device/options": self._device_options,
+            "diagnostics": self._diagnostics,
             "restart": self._restart,
         }
 
@@ -96,6 +120,10 @@ class Requests:
             if handler is None:
                 known = ", ".join(sorted(self._names))
                 raise _RefusedError(f"no such request; there are {known}")
+            if name in MANAGING and message.asker is None and not self._registry.settings.manage:
+                raise _RefusedError(
+                    "mqtt.manage is off: this is done on the bridge's page or machine"
+                )
             return handler(request, now)
         except _RefusedError as error:
             return self._answer(request, {}, str(error))
@@ -229,14 +257,23 @@ class Requests:
             dismissed = self._visitors.dismiss(waiting, now)
             return [*dismissed, *self._answer(request, {"id": waiting})]
         device = self._device(request)
+        if request.data.get("link") == LINK:
+            others: Json = [link for link in device.paths if link != LINK]
+            if others:
+                effects = self._visitors.part(device, now)
+                return [*effects, *self._answer(request, {"id": device.id, "kept_by": others})]
         accounts = [path for path in device.paths.values() if path.kind is SourceKind.ACCOUNT]
         if accounts:
+            text = (
+                f"it comes by the account {accounts[0].link}: remove it in the Shelly app, or set "
+                f"devices.{device.id}.disabled: true in the configuration"
+            )
             if len(accounts) == len(device.paths):
-                text = f"it comes by the account {accounts[0].link}, where it can be removed"
-                raise _RefusedError(f"{text}; or set devices.{device.id}.disabled")
+                raise _RefusedError(text)
             kept: Json = [path.link for path in accounts]
             effects = self._visitors.detach(device, now)
-            return [*effects, *self._answer(request, {"id": device.id, "kept_by": kept})]
+            data: Data = {"id": device.id, "kept_by": kept, "text": text}
+            return [*effects, *self._answer(request, data)]
         self._dropped.append(device.id)
         effects = self._grants.remove(device.id, now)
         return [*effects, *self._answer(request, {"id": device.id})]
@@ -282,6 +319,35 @@ class Requests:
             "discovery": self._registry.settings.topics.prefix is not None,
         }
         return [*self._answer(request, data), *self._refill.everything(now)]
+
+    def _options(self, request: _Request, _: Now) -> list[Effect]:
+        try:
+            level = options.level(request.data.get("options"))
+        except OptionError as error:
+            raise _RefusedError(str(error)) from None
+        return [SetLogLevel(level), *self._answer(request, {"restart_required": False})]
+
+    def _device_options(self, request: _Request, now: Now) -> list[Effect]:
+        device = self._device(request)
+        before = self._registry.options.get(device.id, DeviceOptions(device.id))
+        configured = self._registry.settings.overrides.get(device.id, Override())
+        try:
+            after = options.changed(before, request.data.get("options"), configured)
+        except OptionError as error:
+            raise _RefusedError(str(error)) from None
+        self._registry.set_options(after)
+        data: Data = {
+            "id": device.id,
+            "from": options.told(before),
+            "to": options.told(after),
+            "restart_required": False,
+        }
+        described = self._presence.describe(device, now)
+        return [SaveOptions(after), *described, *self._answer(request, data)]
+
+    def _diagnostics(self, request: _Request, _: Now) -> list[Effect]:
+        protocol, counts = self._refill.protocol, self._misconduct.counts
+        return self._answer(request, diagnostics(self._registry, protocol, self._health, counts))
 
     def _restart(self, request: _Request, _: Now) -> list[Effect]:
         return [*self._answer(request, {}), Restart()]

@@ -48,6 +48,15 @@ def prepare(directory: Path) -> None:
             )
 
 
+def is_full(directory: Path) -> bool:
+    """Whether there is no space for another block or file, as far as that can be told."""
+    try:
+        found = os.statvfs(directory)
+    except OSError:
+        return False
+    return found.f_bavail == 0 or (found.f_files > 0 and found.f_favail == 0)
+
+
 def tighten(file: Path) -> None:
     """Take a file's permissions away from group and others."""
     if file.stat().st_mode & 0o077:

@@ -13,14 +13,25 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bridge.errors import StartError
-from bridge.store.data_dir import DataDirError, create_whole, start_errors, tighten
+from bridge.store.data_dir import DataDirError, create_whole, is_full, start_errors, tighten
 
 FILE_NAME = "registry.db"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _BUSY_TIMEOUT = 5.0
 """Seconds to wait while another process writes."""
 _META = {"bridge_id", "callback_secret"}
+
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    # On a full disk SQLite says this as well, whenever it cannot make its shared memory.
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_PROTOCOL,
+}
+"""What starting again may help against."""
 
 _DISCOVERY = """
 CREATE TABLE discovery (
@@ -51,6 +62,15 @@ CREATE TABLE visitors (
 ) STRICT, WITHOUT ROWID;
 """
 
+_OPTIONS = """
+CREATE TABLE options (
+    device TEXT PRIMARY KEY,
+    name TEXT,
+    area TEXT,
+    throttle REAL
+) STRICT, WITHOUT ROWID;
+"""
+
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE grants (
@@ -73,9 +93,9 @@ CREATE TABLE used_proofs (
     body BLOB NOT NULL,
     expires REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
-{_DISCOVERY}{_LOGINS}{_VISITORS}"""
+{_DISCOVERY}{_LOGINS}{_VISITORS}{_OPTIONS}"""
 
-_STEPS = {1: f"{_DISCOVERY}{_LOGINS}{_VISITORS}"}
+_STEPS = {1: f"{_DISCOVERY}{_LOGINS}{_VISITORS}", 2: _OPTIONS}
 """Format → what makes the next one of it."""
 
 
@@ -197,7 +217,11 @@ def _sqlite_errors(file: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         text = f"{file}: cannot be opened: {error}"
-        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}:
+        full = is_full(file.parent)
+        if full:
+            text += " (there is no space left on the disk)"
+        code = error.sqlite_errorcode & 0xFF
+        if code in _PASSING or (code == sqlite3.SQLITE_CANTOPEN and full):
             raise StartError(text) from error
         raise DataDirError(text) from error
     except sqlite3.DatabaseError as error:

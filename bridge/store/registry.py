@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from bridge.core.logins import NONE, Login
-from bridge.core.model import DeviceId, Grant, Published, Visitor
+from bridge.core.model import DeviceId, DeviceOptions, Grant, Published, Visitor
 from bridge.errors import BridgeError, StoreError
 from bridge.store.data_dir import DirectoryLock, prepare
 from bridge.store.database import open_database, read_meta
@@ -192,6 +192,7 @@ class Store:
             connection.execute("DELETE FROM grants WHERE device = ?", (device,))
             connection.execute("DELETE FROM visitors WHERE device = ?", (device,))
             if not kept:
+                connection.execute("DELETE FROM options WHERE device = ?", (device,))
                 connection.execute("DELETE FROM device_topics WHERE device = ?", (device,))
                 connection.execute("DELETE FROM discovery WHERE device = ?", (device,))
 
@@ -211,6 +212,27 @@ class Store:
                 "VALUES (?, ?, ?, ?)",
                 (visitor.device, visitor.code, visitor.name, visitor.wake_period),
             )
+
+    def drop_visitor(self, device: DeviceId) -> None:
+        """Delete a device that may connect to us; all else that is stored of it stays."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM visitors WHERE device = ?", (device,))
+
+    def options(self) -> list[DeviceOptions]:
+        """What was set of devices while the bridge ran."""
+        with self._session() as connection:
+            rows = connection.execute("SELECT device, name, area, throttle FROM options").fetchall()
+        return [DeviceOptions(*row) for row in rows]
+
+    def put_options(self, options: DeviceOptions) -> None:
+        """Store what was set of a device, in place of what was; on return it is on disk."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM options WHERE device = ?", (options.device,))
+            if not options.is_empty:
+                connection.execute(
+                    "INSERT INTO options (device, name, area, throttle) VALUES (?, ?, ?, ?)",
+                    astuple(options),
+                )
 
     def topics(self) -> dict[DeviceId, set[str]]:
         """The topics that hold, as far as we know, a retained message of a device."""

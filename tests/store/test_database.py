@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.core.model import DeviceId, Grant
+from bridge.core.model import DeviceId, DeviceOptions, Grant
 from bridge.errors import StartError
 from bridge.store import DataDirError, Store
 from bridge.store.database import FILE_NAME
@@ -154,6 +154,7 @@ def first_format(file: Path) -> Path:
         connection.execute("DROP TABLE discovery")
         connection.execute("DROP TABLE logins")
         connection.execute("DROP TABLE visitors")
+        connection.execute("DROP TABLE options")
         connection.execute("DELETE FROM meta WHERE key = 'outbound_secret'")
         connection.commit()
         connection.execute("PRAGMA user_version = 1")
@@ -171,6 +172,19 @@ def test_a_registry_of_the_first_format_is_taken_over(first_format: Path) -> Non
     with Store.open(first_format.parent, exclusive=True) as store:
         assert store.callback_secret == secret
         assert store.published() == {GRANT.device: (("", (("relay_0", "switch"),)),)}
+
+
+def test_a_registry_of_the_second_format_is_taken_over(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TABLE options")
+        connection.execute("PRAGMA user_version = 2")
+    with Store.open(file.parent, exclusive=True) as store:
+        secret = store.outbound_secret
+        assert store.grants() == [GRANT]
+        store.put_options(DeviceOptions(GRANT.device, name="Boiler"))
+    with Store.open(file.parent, exclusive=True) as store:
+        assert store.outbound_secret == secret
+        assert store.options() == [DeviceOptions(GRANT.device, name="Boiler")]
 
 
 def test_who_only_looks_changes_no_format(first_format: Path) -> None:

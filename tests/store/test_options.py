@@ -1,0 +1,48 @@
+"""What was set of devices while the bridge ran is there after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.core.model import DeviceId, DeviceOptions
+from bridge.store import Store
+
+DEVICE = DeviceId("a8032abe54dc")
+OTHER = DeviceId("0cb815fd44e1")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path, exclusive=True) as opened:
+        yield opened
+
+
+def test_options_outlive_the_process(tmp_path: Path) -> None:
+    kept = [DeviceOptions(OTHER, name="Boiler"), DeviceOptions(DEVICE, area="Cellar", throttle=5.0)]
+    with Store.open(tmp_path, exclusive=True) as store:
+        for options in kept:
+            store.put_options(options)
+    with Store.open(tmp_path, exclusive=True) as store:
+        assert store.options() == kept
+
+
+def test_later_options_take_the_place_of_earlier_ones(store: Store) -> None:
+    store.put_options(DeviceOptions(DEVICE, name="Boiler", area="Cellar"))
+    store.put_options(DeviceOptions(DEVICE, name="Pump"))
+    assert store.options() == [DeviceOptions(DEVICE, name="Pump")]
+
+
+def test_nothing_is_stored_of_nothing(store: Store) -> None:
+    store.put_options(DeviceOptions(DEVICE, name="Boiler"))
+    store.put_options(DeviceOptions(DEVICE))
+    assert store.options() == []
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_they_go_with_the_device(store: Store, *, kept: bool) -> None:
+    store.put_options(DeviceOptions(DEVICE, name="Boiler"))
+    store.forget_device(DEVICE, kept=kept)
+    assert [options.device for options in store.options()] == ([DEVICE] if kept else [])
