@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 import threading
@@ -23,7 +24,9 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 from werkzeug.security import check_password_hash
 
-from bridge.web.refusals import WINDOW, Refusals
+from bridge.web.refusals import WINDOW, Refusals, network_of
+
+_log = logging.getLogger(__name__)
 
 GUESS_LIMIT = 20
 """Wrong passwords a minute and address."""
@@ -113,7 +116,10 @@ class Doorkeeper:
 
         Raises `TooManyRequests` for an address that guesses.
         """
-        return self._sessions.begin() if self._matches(password) else None
+        if not self._matches(password):
+            return None
+        _log.info("somebody signed in to the page, from %s", _whence())
+        return self._sessions.begin()
 
     def sign_out(self) -> None:
         """End this browser's session."""
@@ -159,8 +165,15 @@ class Doorkeeper:
         else:
             right = hmac.compare_digest(given.encode(), password.encode())
         if not right:
-            self._guesses.add(request.remote_addr)
+            count = self._guesses.add(request.remote_addr)
+            more = "; further ones are not looked at for a minute" if count == GUESS_LIMIT else ""
+            _log.warning("a wrong password for the page, from %s%s", _whence(), more)
         return right
+
+
+def _whence() -> str:
+    """Where a request comes from, fit for the log."""
+    return network_of(request.remote_addr)
 
 
 def _cookie() -> str:

@@ -170,13 +170,19 @@ def test_wrong_passwords(admin: Admin, headers: dict[str, str]) -> None:
     assert get(admin("192.0.2.1", PASSWORD), "/consent", headers).status == 401
 
 
-def test_guessing_is_slow(admin: Admin) -> None:
+def test_guessing_is_slow(admin: Admin, caplog: pytest.LogCaptureFixture) -> None:
     port = admin("192.0.2.1", PASSWORD)
     for _ in range(GUESS_LIMIT):
-        assert get(port, "/consent", basic("guess")).status == 401
+        assert get(port, "/consent", basic("my-guess")).status == 401
     # From now on even the right one, or the answer would tell.
-    assert get(port, "/consent", basic("guess")).status == 429
+    assert get(port, "/consent", basic("my-guess")).status == 429
     assert get(port, "/consent", basic(PASSWORD)).status == 429
+    # Who owns the bridge can see it, and the log does not grow with the guesses.
+    told = [each.getMessage() for each in caplog.records if "a wrong password" in each.message]
+    assert len(told) == GUESS_LIMIT
+    assert told[0] == "a wrong password for the page, from 127.0.0.1"
+    assert told[-1].endswith("further ones are not looked at for a minute")
+    assert "my-guess" not in caplog.text
 
 
 def test_it_does_not_start_open_to_others() -> None:
