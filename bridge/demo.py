@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ from bridge.config.example import render
 from bridge.errors import StartError
 from bridge.simulator.broker import Broker
 from bridge.simulator.devices.base import Device
+from bridge.simulator.outbound import Unit
 from bridge.simulator.world import World
 from bridge.store import Store
 
@@ -37,9 +39,31 @@ MODELS = (
 _READ_ONLY, _OFFLINE = 9, 11
 """Every so many-th device may only be read, or is offline."""
 
+UNSHARED = ("SNSW-001P16EU", "SHSW-PM")
+"""Devices whose owner has not shared them yet."""
+
+OF_THE_ACCOUNT = ("SNSW-001P16EU", "SHSW-25:roller")
+"""Devices of an account that nobody has logged in to yet."""
+
+LOCAL = "S3SW-001P16EU"
+"""A device that connects to the bridge by itself, and waits to be let in."""
+
+EMAIL, PASSWORD = "demo@example.org", "demo"
+
 _REPORT_EVERY = 5.0
 _MQTT_PORT = 1883
-_WEB_PORTS = 8090, 8080
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the bridge listens; its addresses stand in the configuration, so none is 0."""
+
+    public: int
+    admin: int
+    outbound: int
+
+
+_USUAL = Ports(8090, 8080, 8082)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +88,15 @@ def run(wanted: Wanted, tell: Callable[[str], None], started: Callable[[Bridge],
         world = stack.enter_context(World(names, report_every=_REPORT_EVERY))
         prefix = "shelly-bridge-demo-"
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix)))
-        log.configure("warning", "text", [world.token])
+        # That nobody has logged in to the account yet is no news.
+        log.configure("error", "text", [world.token])
         bridge, settings = _make_bridge(world, broker, directory)
         try:
             bridge.start()
             started(bridge)
             devices = furnish(world, wanted.devices)
             give_consent(world, devices, callback_url(bridge, settings))
+            add_others(world, bridge, settings)
             if wanted.rate:
                 world.run_load(wanted.rate, seconds=wanted.seconds)
             for line in _instructions(broker, bridge, devices):
@@ -84,21 +110,23 @@ def run(wanted: Wanted, tell: Callable[[str], None], started: Callable[[Bridge],
 
 def _make_bridge(world: World, broker: tuple[str, int], directory: Path) -> tuple[Bridge, Config]:
     """A bridge with its pages on the usual ports, or on others if somebody has one of these."""
-    settings = configure(world, broker, directory, _WEB_PORTS)
+    settings = configure(world, broker, directory, _USUAL)
     try:
         return Bridge(settings, world.resolver), settings
     except StartError:
-        settings = configure(world, broker, directory, (0, 0))
+        settings = configure(world, broker, directory, _free_ports())
         return Bridge(settings, world.resolver), settings
 
 
-def configure(
-    world: World, broker: tuple[str, int], directory: Path, ports: tuple[int, int]
-) -> Config:
-    """A configuration for a simulated world, with its files in `directory`.
+def _free_ports() -> Ports:
+    """Ports that nobody listened on a moment ago."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        return Ports(*(each.getsockname()[1] for each in sockets))
 
-    `ports` are those of the public and the admin listener, 0 for any.
-    """
+
+def configure(world: World, broker: tuple[str, int], directory: Path, ports: Ports) -> Config:
+    """A configuration for a simulated world, with its files in `directory`."""
     token_file = directory / "token"
     token_file.touch(mode=0o600)
     token_file.write_text(world.token)
@@ -115,9 +143,15 @@ def configure(
                 "integrator.wss_port": str(world.port),
                 "integrator.ca_file": str(world.ca_file),
                 "integrator.trust_key_file": str(world.trust_key_file),
-                "web.public.listen": f"127.0.0.1:{ports[0]}",
-                "web.public.url": f"http://127.0.0.1:{_WEB_PORTS[0]}",
-                "web.admin.listen": f"127.0.0.1:{ports[1]}",
+                "integrator.consent_page": world.consent_url,
+                "accounts.home.ca_file": str(world.ca_file),
+                "accounts.home.login_page": world.login_url,
+                "outbound.enabled": "true",
+                "outbound.listen": f"127.0.0.1:{ports.outbound}",
+                "outbound.approve": "manual",
+                "web.public.listen": f"127.0.0.1:{ports.public}",
+                "web.public.url": f"http://127.0.0.1:{ports.public}",
+                "web.admin.listen": f"127.0.0.1:{ports.admin}",
                 "data_dir": str(directory / "data"),
             }
         )
@@ -148,6 +182,20 @@ def give_consent(world: World, devices: list[Device], url: str) -> None:
             raise StartError(f"the consent callback answered {answer.status}")
 
 
+def add_others(world: World, bridge: Bridge, settings: Config) -> None:
+    """What somebody can add on the status page: by consent, by login, by letting it in."""
+    for model in UNSHARED:
+        world.add_device(model, granted=False)
+    account = world.add_account(EMAIL, PASSWORD)
+    for model in OF_THE_ACCOUNT:
+        world.add_device(model, account=account)
+    with Store.open(settings.data_dir, exclusive=False) as store:
+        secret = store.outbound_secret
+    port = bridge.ports["outbound"]
+    unit = Unit(world, world.add_device(LOCAL, granted=False))
+    unit.dial(f"ws://127.0.0.1:{port}/shelly/{secret}")
+
+
 def callback_url(bridge: Bridge, settings: Config) -> str:
     """The address of the bridge's own consent callback."""
     with Store.open(settings.data_dir, exclusive=False) as store:
@@ -158,7 +206,8 @@ def _instructions(broker: tuple[str, int], bridge: Bridge, devices: list[Device]
     host, port = broker
     at = f"-p {port}" if host in ("127.0.0.1", "localhost") else f"-h {host} -p {port}"
     yield f"{len(devices)} simulated Shelly devices are on MQTT at {host}:{port}."
-    yield f"health: http://127.0.0.1:{bridge.ports['web-admin']}/healthz"
+    yield f"Status page: http://127.0.0.1:{bridge.ports['web-admin']}/"
+    yield f"  (its account is {EMAIL} with the password {PASSWORD})"
     yield "Try, in another terminal:"
     yield f"  mosquitto_sub {at} -v -t 'shelly/#'"
     for number, kind, word in ((0, "relay", "ON"), (1, "roller", "CLOSE"), (3, "light", "ON")):

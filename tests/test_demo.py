@@ -73,7 +73,7 @@ def test_it_shows_the_main_job_and_ends_with_its_time() -> None:
         assert process.returncode == 0
         assert out == "stopping …\n"
         assert err == ""
-    places = [address(text, "on MQTT at "), address(text, "health: http://")]
+    places = [address(text, "on MQTT at "), address(text, "Status page: http://")]
     for place in places:
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(place, 1)

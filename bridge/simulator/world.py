@@ -24,6 +24,8 @@ from bridge.simulator.certificates import Authority, write_private
 from bridge.simulator.clock import Clock
 from bridge.simulator.cloud import Host, Viewer
 from bridge.simulator.consent import Answer, ConsentCaller
+from bridge.simulator.consent_page import PAGE_PATH as CONSENT_PATH
+from bridge.simulator.consent_page import ConsentPage
 from bridge.simulator.devices import catalog
 from bridge.simulator.devices.base import Detail, Device, Status
 from bridge.simulator.devices.model import Options
@@ -106,6 +108,7 @@ class World:
         write_private(self.trust_key_file, self.consent.public_key_pem.encode())
         self.devices: list[Device] = []
         self._by_id: dict[str, Device] = {}
+        ConsentPage(self.api, self, self.soon)
         self._identities = Identities()
         self._schedule = Schedule()
         self.watchers: list[Callable[[Device, Status | None], None]] = []
@@ -198,6 +201,11 @@ class World:
     def login_url(self) -> str:
         """The page where people log in to accounts, as `https://my.shelly.cloud/…` in reality."""
         return self.api_url + PAGE_PATH
+
+    @property
+    def consent_url(self) -> str:
+        """The page where owners share devices, as `https://my.shelly.cloud/…` in reality."""
+        return self.api_url + CONSENT_PATH
 
     def server_url(self, host: str) -> str:
         """See `account.Cloud`."""
