@@ -32,6 +32,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, or fail, what cannot run here."""
     there = {
         "caddy": shutil.which("caddy") is not None,
+        "chromium": shutil.which("chromium") is not None,
         "mosquitto": mosquitto_path() is not None,
         "nginx": nginx_path() is not None,
         "shared_fixtures": SHARED_FIXTURES.is_dir(),

@@ -29,7 +29,8 @@ _HEADERS = {
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    # Without a referrer browsers would not say of which site a form is.
+    "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
 

@@ -90,7 +90,9 @@ class Guard:
         return None
 
     def _remember(self, response: Response) -> Response:
-        if "visit" in g and g.visit.new and response.mimetype == "text/html":
+        # Who comes back from another site has a cookie, which the browser only keeps to itself.
+        stranger = request.endpoint == "callback"
+        if "visit" in g and g.visit.new and not stranger and response.mimetype == "text/html":
             self._door.remember(response, g.visit.id)
         return response
 

@@ -19,6 +19,9 @@ from bridge.web.regions import Regions
 from bridge.web.site import Site
 
 INTERVAL = 1.0
+_LOOKS = 5
+"""How often in that time it is looked whether anybody listens still."""
+
 MOST_VIEWERS = 6
 """Pages that are followed at once; each holds one of the listener's workers."""
 
@@ -38,7 +41,10 @@ def add_live(app: Flask, site: Site) -> None:
         look = _look(site)
         if not places.acquire(blocking=False):
             raise ServiceUnavailable("too many pages are open", retry_after=10)
-        stream = _Stream(_events(look, site.stopping), places.release)
+        gone: Callable[[], bool] = request.environ.get(
+            "waitress.client_disconnected", lambda: False
+        )
+        stream = _Stream(_events(look, site.stopping, gone), places.release)
         return Response(stream_with_context(stream), content_type="text/event-stream")
 
 
@@ -87,7 +93,9 @@ def _device(site: Site, name: str) -> Regions:
     return {} if found is None else regions.device(found)
 
 
-def _events(look: Callable[[], Regions], stopping: threading.Event) -> Iterator[str]:
+def _events(
+    look: Callable[[], Regions], stopping: threading.Event, gone: Callable[[], bool]
+) -> Iterator[str]:
     """First nothing, so that the browser knows it is connected; then what changed."""
     yield ": connected\n\n"
     sent: Regions = {}
@@ -105,8 +113,9 @@ def _events(look: Callable[[], Regions], stopping: threading.Event) -> Iterator[
         elif quiet >= QUIET_LIMIT:
             yield ": still here\n\n"
             quiet = 0.0
-        if stopping.wait(INTERVAL):
-            return
+        for _ in range(_LOOKS):
+            if stopping.wait(INTERVAL / _LOOKS) or gone():
+                return
         quiet += INTERVAL
 
 

@@ -15,11 +15,11 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Protocol
 
-from flask import Flask, Response, request
+from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import BadRequest, NotFound
 
 from bridge.errors import PeerError
-from bridge.web.answers import answer
+from bridge.web.answers import answer, wants_page
 
 STATE_LIMIT = 600.0
 """Seconds within which somebody has to come back from Shelly's page."""
@@ -95,19 +95,29 @@ def add_login(app: Flask, accounts: Mapping[str, Account]) -> None:
                 "this login was not begun here, was used already, or took too long; begin anew, or "
                 "paste this page's address into the command that printed the other one"
             )
-            return answer({"ok": False, "error": text}, 400)
+            return _outcome("Not logged in", text, 400)
         if not code or len(code) > LONGEST_CODE:
-            return answer({"ok": False, "error": "Shelly's page gave no code"}, 400)
+            return _outcome("Not logged in", "Shelly's page gave no code", 400)
         try:
             another = known.take_code(code)
         except PeerError as error:
             _log.warning("the login to account %s failed: %s", account, error)
-            return answer({"ok": False, "error": str(error)}, 502)
+            return _outcome("Not logged in", str(error), 502)
         _log.info("somebody logged in to account %s", account)
         text = "logged in; this page can be closed"
         if another:
             text = f"{ANOTHER_USER}; {text}"
-        return answer({"ok": True, "account": account, "message": text})
+        return _outcome("Logged in", text, account=account)
+
+
+def _outcome(title: str, text: str, status: int = 200, account: str | None = None) -> Response:
+    """How it came out: a page for people, JSON for programs."""
+    if wants_page():
+        page = render_template("message.html", title=title, text=text)
+        return Response(page, status, content_type="text/html; charset=utf-8")
+    if account is None:
+        return answer({"ok": False, "error": text}, status)
+    return answer({"ok": True, "account": account, "message": text})
 
 
 def _known(accounts: Mapping[str, Account], name: str) -> Account:

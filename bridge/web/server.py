@@ -36,6 +36,8 @@ _LIMITS: dict[str, Any] = {
     "max_request_header_size": 16 * 1024,
     # Above the application's own limit, which thus answers what is only a little too large.
     "max_request_body_size": 80 * 1024,
+    # So that an answer which takes long can tell that nobody waits for it any more.
+    "channel_request_lookahead": 1,
     "log_socket_errors": False,
     "expose_tracebacks": False,
     "ident": None,
@@ -50,7 +52,10 @@ class _JsonErrorTask(ErrorTask):
 
     def execute(self) -> None:
         # Its type stub names the error where the broken request is.
-        error: Error = cast(Any, self.request).error
+        request = cast(Any, self.request)
+        error: Error = request.error
+        # If the client has gone meanwhile, Waitress names the path, which there may not be.
+        request.path = ""
         body = json.dumps({"ok": False, "error": error.reason.lower()}).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers = [("Content-Type", "application/json")]

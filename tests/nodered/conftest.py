@@ -11,15 +11,17 @@ from typing import NoReturn
 
 import pytest
 
-from tests.nodered.installation import UnavailableError, installed
 from tests.nodered.server import NodeRed
+from tests.npm import UnavailableError, installed
+
+VERSION = "4.1.8"
 
 
 @pytest.fixture(scope="session")
 def node_red(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeRed]:
     """A running Node-RED without flows."""
     try:
-        script = installed()
+        script = installed("node-red", VERSION) / "red.js"
     except UnavailableError as error:
         _skip(str(error))
     with NodeRed(script, tmp_path_factory.mktemp("node-red")) as server:

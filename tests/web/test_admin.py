@@ -66,7 +66,7 @@ def test_consent_leads_to_shellys_page(admin: Admin) -> None:
     answer = get(admin(), "/consent")
     assert answer.status == 302
     assert answer.headers["Location"] == PAGE
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
     assert answer.headers["Cache-Control"] == "no-store"
 
 

@@ -16,7 +16,9 @@ from bridge.web import login
 from bridge.web.admin import create_admin_app
 from bridge.web.login import MOST_STATES, STATE_LIMIT, States
 from bridge.web.server import WebServer
+from bridge.web.session import FIELD
 from tests.web.admin_site import make_site
+from tests.web.house import Browser
 from tests.web.site import Answer, ask
 from tests.web.test_admin import basic
 
@@ -101,7 +103,7 @@ def test_the_browser_is_sent_to_shelly_and_comes_back_with_a_code(page: Page) ->
     assert page.cabin.codes == []
     assert CODE not in str(answer.content)
     assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
 def test_a_login_of_another_user_is_told(page: Page) -> None:
@@ -201,3 +203,22 @@ def test_whatever_comes_back_is_answered_in_one_way(lasting: Page, code: str, st
     answer = lasting.come_back(quote(state, errors="replace"), quote(code, errors="replace"))
     assert answer.status == 400
     assert lasting.home.codes == []
+
+
+def test_a_browser_is_told_in_words_and_keeps_its_session() -> None:
+    with listener("192.0.2.1", "pass:wörd") as page:
+        browser = Browser(page.port)
+        token = browser.get("/sign-in").token
+        assert browser.post("/sign-in", {FIELD: token, "password": "pass:wörd"}).status == 303
+        signed_in = dict(browser.cookies)
+        query = parse_qs(urlsplit(browser.get("/login/home").headers["Location"]).query)
+        # Coming back from another site the browser keeps the cookie to itself.
+        stranger = Browser(page.port)
+        back = f"/login/home/callback?code={quote(CODE)}&state={query['state'][0]}"
+        came = stranger.get(back)
+        assert came.status == 200
+        assert came.says("Logged in")
+        assert stranger.set_cookie == ""
+        assert page.home.codes == [CODE]
+        assert stranger.get(back).says("was used already")
+        assert browser.cookies == signed_in

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, suppress
 
 import pytest
 from flask import Flask
+from waitress.channel import ClientDisconnected
 
 from bridge.errors import StartError
 from bridge.threads import Deadline
@@ -92,6 +93,21 @@ def test_broken_requests(site: Site, head: bytes, status: int) -> None:
     assert got == status
     assert content.keys() == {"ok", "error"}
     assert site.untouched
+    assert site.post().status == 200
+
+
+def test_who_sends_nonsense_and_is_gone_fills_no_log(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gone(*_: object) -> int:
+        raise ClientDisconnected
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bridge.web.server._Channel.write_soon", gone)
+        with socket.create_connection(("127.0.0.1", site.port), timeout=20) as connection:
+            connection.sendall(b"nonsense\r\n\r\n")
+            assert connection.recv(100) == b""
+    assert caplog.records == []
     assert site.post().status == 200
 
 

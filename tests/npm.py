@@ -1,6 +1,6 @@
-"""Gets Node-RED by npm, once, into a cache beside other programs' caches.
+"""Gets programs by npm, each once, into a cache beside other programs' caches.
 
-Nothing of it is part of the project. Two test runs at once wait for each other.
+Nothing of them is part of the project. Two test runs at once wait for each other.
 """
 
 from __future__ import annotations
@@ -11,28 +11,26 @@ import shutil
 import subprocess
 from pathlib import Path
 
-VERSION = "4.1.8"
-
 INSTALL_LIMIT = 300.0
 """Seconds that npm may take; on a Raspberry Pi it needs a good part of them."""
 
 
 class UnavailableError(Exception):
-    """There is no Node-RED here, and the text says why."""
+    """It is not there and cannot be had, and the text says why."""
 
 
-def installed() -> Path:
-    """Node-RED's start script, installed now if need be."""
+def installed(name: str, version: str) -> Path:
+    """The folder of a package with what it needs beside it, installed now if need be."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise UnavailableError("Node.js or npm is not installed")
     cache = _cache()
     cache.mkdir(parents=True, exist_ok=True)
-    target = cache / f"node-red-{VERSION}"
+    target = cache / f"{name}-{version}"
     with (cache / f"{target.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.is_dir():
-            _install(target)
-    return target / "node_modules" / "node-red" / "red.js"
+            _install(target, f"{name}@{version}")
+    return target / "node_modules" / name
 
 
 def _cache() -> Path:
@@ -40,14 +38,14 @@ def _cache() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "shelly-bridge-tests"
 
 
-def _install(target: Path) -> None:
+def _install(target: Path, package: str) -> None:
     """Install beside the target and rename, so that what was cut short is never used."""
     unfinished = target.with_name(f"{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     quiet = ("--no-audit", "--no-fund", "--no-update-notifier")
     strict = ("--omit=dev", "--ignore-scripts", "--engine-strict")
-    command = ["npm", "install", *quiet, *strict, "--prefix", ".", f"node-red@{VERSION}"]
+    command = ["npm", "install", *quiet, *strict, "--prefix", ".", package]
     try:
         done = subprocess.run(
             command,
@@ -61,5 +59,5 @@ def _install(target: Path) -> None:
     except subprocess.TimeoutExpired:
         raise UnavailableError(f"npm took longer than {INSTALL_LIMIT} s") from None
     if done.returncode:
-        raise UnavailableError(f"npm could not install Node-RED: {done.stderr[-300:]}")
+        raise UnavailableError(f"npm could not install {package}: {done.stderr[-300:]}")
     unfinished.rename(target)
