@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo run test lint bench docs ha-check
+.PHONY: demo run test lint bench docs ha-check soak
 
 demo: .venv/.ready
 	@exec $(BIN)/shelly-bridge demo
@@ -25,8 +25,16 @@ lint: .venv/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Every fault with its full figures, one by one, and then half an hour (SOAK_SECONDS) of load with
+# faults at random; takes hours, and stays in a directory that is named at the end.
+soak: .venv/.ready-dev
+	@set -e; work=$$(mktemp -d); export FAULTS=long; trap 'echo "The samples are below $$work"' EXIT; \
+	$(BIN)/pytest -p no:randomly --basetemp="$$work/faults" -o cache_dir="$$work/cache" -rP \
+	    --ignore=tests/faults/test_soak.py tests/faults; \
+	$(BIN)/pytest -s --basetemp="$$work/soak" -o cache_dir="$$work/cache" tests/faults/test_soak.py
+
 bench: .venv/.ready-dev
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(OPTIONS)
 
 # What the code says of kinds, keys and units, and what the bridge says of captured devices.
 docs: .venv/.ready-dev

@@ -1,7 +1,8 @@
 """The bare loop: what the same libraries can do at most when nothing is done but to pass on.
 
 A thread for each host reads frames and publishes each component of the status to a topic of its
-own, whether it changed or not. Nothing is checked, kept, or tried again.
+own, whether it changed or not. Nothing is checked or kept; a lost connection is opened again at
+once.
 
 Arguments: the CPU to run on, a JSON file with `mqtt_port`, `cloud_port`, `ca_file`, `path` (with
 the token) and `hosts`.
@@ -9,6 +10,7 @@ the token) and `hosts`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,10 +18,14 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 TOPIC = "plain"
+
+_PAUSE = 0.05
+"""Seconds before a lost connection is opened again."""
 
 
 def main() -> None:
@@ -27,7 +33,7 @@ def main() -> None:
     os.sched_setaffinity(0, {int(sys.argv[1])})
     from paho.mqtt.client import Client
     from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-    from websocket import create_connection
+    from websocket import WebSocketException, create_connection
 
     settings = json.loads(Path(sys.argv[2]).read_text())
     client = Client(CallbackAPIVersion.VERSION2, "plain-loop", protocol=MQTTProtocolVersion.MQTTv5)
@@ -36,13 +42,21 @@ def main() -> None:
     client.loop_start()
     context = ssl.create_default_context(cafile=settings["ca_file"])
 
-    def read(host: str) -> None:
+    def connect(host: str) -> Any:
         plain = socket.create_connection(("127.0.0.1", settings["cloud_port"]))
-        connection = create_connection(
+        return create_connection(
             f"wss://{host}:{settings['cloud_port']}{settings['path']}",
             socket=context.wrap_socket(plain, server_hostname=host),
             skip_utf8_validation=True,
         )
+
+    def read(host: str) -> None:
+        while True:
+            with contextlib.suppress(OSError, ValueError, WebSocketException):
+                pass_on(connect(host))
+            time.sleep(_PAUSE)
+
+    def pass_on(connection: Any) -> None:
         while True:
             event = json.loads(connection.recv())
             device = event["deviceId"]

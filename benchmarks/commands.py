@@ -1,4 +1,4 @@
-"""How long a command takes to a device that is connected to the bridge itself, and back."""
+"""How long a command takes: MQTT in, to the device and back, result out."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import secrets
 import socket
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from benchmarks.plan import Plan
 from benchmarks.processes import Child
-from benchmarks.report import Table, Target, percentile
-from bridge.config.example import render
+from benchmarks.report import Line, Table, percentile
+from benchmarks.settings import BRIDGE_TOPIC, write_private
+from benchmarks.stage import BRIDGE, Stage
 from bridge.simulator.outbound import Unit
 from bridge.simulator.world import World
 from tests.brokers import MosquittoProcess, free_port
@@ -26,41 +30,47 @@ _WARM_UP = 20
 _LIMIT = 10.0
 
 
-def round_trips(cpu: int, count: int) -> Table:
-    """MQTT in, native RPC to the device, result out: ms, with TCP_NODELAY on all sides."""
-    delays = [delay * 1e3 for delay in _measure(cpu, count)]
-    found = {percent: percentile(delays, percent) for percent in (50, 90, 99)}
+def round_trips(cpu: int, plan: Plan) -> Table:
+    """To a device that is connected to the bridge itself, and to one through the cloud."""
+    count = plan.commands
     table = Table(
-        f"{count} commands to a local device: ms until the accepted result is heard",
+        f"{count} commands, one after the other: ms until the result is heard",
         ("", "p50", "p90", "p99", "longest"),
     )
-    cells = (*found.values(), max(delays))
-    table.rows.append(("bridge", *(f"{cell:.2f}" for cell in cells)))
-    table.figures["bridge"] = {"p50_p90_p99_ms": found}
-    table.targets = [Target(f"p50 at most 5 ms ({found[50]:.2f})", found[50] <= 5)]
+    for name, measure in (("local device", _local), ("through the cloud", _cloud)):
+        delays = [delay * 1e3 for delay in measure(cpu, count)]
+        found = {percent: percentile(delays, percent) for percent in (50, 90, 99)}
+        table.rows.append((name, *(f"{cell:.2f}" for cell in (*found.values(), max(delays)))))
+        table.figures[name] = {f"p{percent}_ms": value for percent, value in found.items()}
+        table.lines.append(Line(f"{name}: round trip, p50", found[50], "ms", at_most=5))
     return table
 
 
-def _measure(cpu: int, count: int) -> list[float]:
+def _cloud(cpu: int, count: int) -> list[float]:
+    with (
+        Stage(cpu, sides=(BRIDGE,), idle=1, others={"commands.min_interval": "0"}) as stage,
+        stage.ready(BRIDGE) as child,
+    ):
+        return _ask(stage.broker.port, stage.world.devices[0].hex_id, child, count)
+
+
+def _local(cpu: int, count: int) -> list[float]:
     secret, port = secrets.token_urlsafe(24), free_port()
     with (
-        MosquittoProcess("set_tcp_nodelay true") as broker,
+        MosquittoProcess() as broker,
         World() as world,
         tempfile.TemporaryDirectory() as directory,
     ):
-        file = Path(directory, "config.yaml")
-        file.touch(mode=0o600)
+        # Nothing but this, so that no cloud is asked for anything.
         values = {
-            "mqtt.host": "127.0.0.1",
-            "mqtt.port": str(broker.port),
-            "outbound.enabled": "true",
-            "outbound.listen": f"127.0.0.1:{port}",
-            "outbound.secret": secret,
-            "commands.min_interval": "0",
-            "web.admin.enabled": "false",
+            "mqtt": {"host": "127.0.0.1", "port": broker.port},
+            "outbound": {"enabled": True, "listen": f"127.0.0.1:{port}", "secret": secret},
+            "web": {"admin": {"enabled": False}},
+            "commands": {"min_interval": 0},
+            "log": {"level": "warning"},
             "data_dir": str(Path(directory, "data")),
         }
-        file.write_text(render(values))
+        file = write_private(Path(directory, "config.yaml"), json.dumps(values))
         unit = Unit(world, world.add_device(_MODEL, granted=False))
         with Child("bridge_process", cpu, [str(file)]) as child:
             unit.dial(f"ws://127.0.0.1:{port}/shelly/{secret}")
@@ -70,36 +80,44 @@ def _measure(cpu: int, count: int) -> list[float]:
 def _ask(port: int, device: str, child: Child, count: int) -> list[float]:
     """Send commands one after the other, and take the time of each answer (s)."""
     heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    topic = f"{BRIDGE_TOPIC}/{device}/relay/0"
+    delays: list[float] = []
+    with _client(port, f"{topic}/result", lambda result: heard.put(result)) as client:
+        _wait_known(client, heard, topic, child)
+        for number in range(_WARM_UP + count):
+            begin = time.perf_counter()
+            state = "ON" if number % 2 else "OFF"
+            client.publish(f"{topic}/set", json.dumps({"state": state, "id": number}))
+            while (result := heard.get(timeout=_LIMIT))["id"] != number:
+                child.check()
+            if result["status"] != "ok":
+                raise RuntimeError(f"a command failed: {result['status']}")
+            delays.append(time.perf_counter() - begin)
+    return delays[_WARM_UP:]
+
+
+@contextmanager
+def _client(port: int, topic: str, hear: Callable[[dict[str, Any]], None]) -> Iterator[Client]:
+    """Somebody who sends without delay and hears the results on a topic."""
     client = Client(CallbackAPIVersion.VERSION2)
 
     def without_delay(_client: Client, _data: object, opened: object) -> None:
         if isinstance(opened, socket.socket):
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def on_message(_client: Client, _data: object, message: MQTTMessage) -> None:
+        hear(json.loads(message.payload))
+
     client.on_socket_open = without_delay
-
-    def hear(_client: Client, _data: object, message: MQTTMessage) -> None:
-        heard.put(json.loads(message.payload))
-
-    client.on_message = hear
+    client.on_message = on_message
     client.connect("127.0.0.1", port)
     client.loop_start()
-    topic = f"shelly/{device}/relay/0"
-    client.subscribe(f"{topic}/result")
-    delays: list[float] = []
+    client.subscribe(topic)
     try:
-        _wait_known(client, heard, topic, child)
-        for number in range(_WARM_UP + count):
-            begin = time.perf_counter()
-            state = "ON" if number % 2 else "OFF"
-            client.publish(f"{topic}/set", json.dumps({"state": state, "id": number}))
-            while (result := heard.get(timeout=_LIMIT))["id"] != number or not result["trid"]:
-                child.check()
-            delays.append(time.perf_counter() - begin)
+        yield client
     finally:
         client.disconnect()
         client.loop_stop()
-    return delays[_WARM_UP:]
 
 
 def _wait_known(

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.census import Census
 from benchmarks.payloads import FIRST_NUMBER, MARK
 from bridge.simulator.wire import Wire, frame
 
@@ -68,8 +69,8 @@ class Tally:
     sent: int = 0
     answered: int = 0
     """Events of which every publication was heard."""
-    publications: int = 0
-    """Those that belong to the event under way."""
+    messages: int = 0
+    """All that was heard."""
     late: int = 0
     """Events left out because the one before was not answered yet."""
     unread: int = 0
@@ -95,8 +96,8 @@ class Feed:
         self.under_way = 0
         self.last_heard = 0.0
         """Monotonic s; by any topic."""
-        self.first_heard: float | None = None
-        """When one of the sources' topics was heard, since `forget` (monotonic s)."""
+        self.census: Census | None = None
+        """Hears every topic, until it is taken away."""
 
     def begin(self, order: Order) -> None:
         """Start sending."""
@@ -120,24 +121,20 @@ class Feed:
             self._task.cancel()
             self._task = None
 
-    def forget(self) -> None:
-        """Wait for the first publication anew."""
-        self.first_heard = None
-
     # For the subscriber.
 
     def hear(self, topic: bytes, payload: bytes) -> None:
         """A message came."""
+        self.tally.messages += 1
+        if self.census is not None:
+            self.census.hear(topic)
         place = self._places.get(topic)
         if place is None:
             return
         source, bit = place
-        if self.first_heard is None:
-            self.first_heard = time.monotonic()
         if not bit & self._full or source.seen & bit or source.token not in payload:
             return
         source.seen |= bit
-        self.tally.publications += 1
         if source.seen == self._full:
             self.tally.answered += 1
             self.under_way -= 1

@@ -21,12 +21,16 @@ MARK = str(_MARK).encode()
 _IDLE = 1_111_111
 """Stands where a component does not change."""
 
-_KINDS = {"switch": "relay"}
+_KINDS = {"switch": "relay", "em": "meter"}
 """Shelly's component types that have another name on MQTT."""
 
 
 class Number:
     """Stands for the event's number."""
+
+
+class Word:
+    """Stands for a word that holds the event's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,7 @@ class Payload:
         status: dict[str, Any] = {}
         for place, (key, members) in enumerate(self.components.items()):
             number = _MARK if whole or place == 0 else _IDLE
-            status[key] = {
-                name: number if value is Number else value for name, value in members.items()
-            }
+            status[key] = {name: _filled(value, number) for name, value in members.items()}
         status |= {"id": f"{int(device):012x}", "code": "SIMULATED", "serial": _MARK}
         event = {"event": "Shelly:StatusOnChange", "deviceId": device, "status": status}
         return json.dumps(event, separators=(",", ":")).encode()
@@ -58,6 +60,12 @@ class Payload:
             name, _, number = key.partition(":")
             found.append(f"{_KINDS.get(name, name)}/{number or 0}")
         return found
+
+
+def _filled(value: Any, number: int) -> Any:
+    if value is Word:
+        return f"net-{number}"
+    return number if value is Number else value
 
 
 def _switch(number: int) -> dict[str, Any]:
@@ -118,18 +126,18 @@ _SYSTEM: dict[str, Any] = {
     "kvs_rev": 0,
     "schedule_rev": 1,
     "webhook_rev": 0,
-    "available_updates": {"stable": {"version": "1.7.1"}},
+    "available_updates": {},
     "reset_reason": 3,
     "utc_offset": 7200,
 }
 _WIFI: dict[str, Any] = {
     "sta_ip": "192.0.2.18",
     "status": "got ip",
-    "ssid": "Example",
-    "rssi": Number,
+    "ssid": Word,
+    "rssi": -61,
 }
-_INPUT: dict[str, Any] = {"id": 0, "percent": Number}
-_SENSOR: dict[str, Any] = {"id": 100, "tC": Number, "tF": 71.4}
+_INPUT: dict[str, Any] = {"id": 0, "state": False, "xpercent": Number}
+_SENSOR: dict[str, Any] = {"id": 100, "voltage": 11.93, "xvoltage": Number}
 
 PAYLOADS = (
     Payload(
@@ -139,7 +147,7 @@ PAYLOADS = (
             "input:0": _INPUT,
             "sys": _SYSTEM,
             "wifi": _WIFI,
-            "temperature:100": _SENSOR,
+            "voltmeter:100": _SENSOR,
         },
     ),
     Payload(

@@ -7,12 +7,11 @@ own on the other one.
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +19,15 @@ from types import TracebackType
 from typing import Self
 
 from benchmarks.base_process import TOPIC as BASE_TOPIC
+from benchmarks.census import Census
 from benchmarks.feed import Feed, Order, Source, Tally
 from benchmarks.payloads import Payload
 from benchmarks.processes import Child
+from benchmarks.settings import BRIDGE_TOPIC, for_base, for_bridge
 from benchmarks.subscriber import Subscriber
-from bridge import config
-from bridge.config.example import render
-from bridge.core.model import DeviceId, Grant
-from bridge.simulator.cloud import SOCKET_PATH
 from bridge.simulator.devices.base import Device
 from bridge.simulator.wire import Wire
 from bridge.simulator.world import World
-from bridge.store import Store
 from tests.brokers import MosquittoProcess
 
 SIDES = ("bridge", "base")
@@ -40,8 +36,9 @@ BRIDGE, BASE = SIDES
 MODEL = "SNSW-001P16EU"
 """What the devices are when the bridge asks; their events may be those of another model."""
 
-_BRIDGE_TOPIC = "shelly"
-_READY_LIMIT = 60.0
+READY_LIMIT = 60.0
+"""Seconds until a side must be ready."""
+_STATE = "relay/"
 _QUIET = 0.7
 _DRAIN_LIMIT = 10.0
 _LOOK = 0.02
@@ -57,7 +54,8 @@ class Segment:
     seconds: float
     events: int
     """Those of which every publication was heard."""
-    publications: int
+    messages: int
+    """All that was heard meanwhile."""
     cpu: float
     """CPU time of the process under test (s)."""
 
@@ -80,35 +78,58 @@ class Segment:
 class Stage:
     """A context manager; both sides have hosts and devices of their own.
 
-    `devices` is the number for each side and payload; they are spread over `hosts` hosts.
+    `devices` is the number for each side and payload; they are spread over `hosts` hosts. The
+    bridge has `idle` devices besides, which say only what they are asked. Without `web` nothing
+    of the bridge listens. `others` are further keys of its configuration.
     """
 
     def __init__(
-        self, cpu: int, *, hosts: int = 1, devices: int = 0, payloads: Sequence[Payload] = ()
+        self,
+        cpu: int,
+        *,
+        sides: Sequence[str] = SIDES,
+        hosts: int = 1,
+        devices: int = 0,
+        payloads: Sequence[Payload] = (),
+        idle: int = 0,
+        web: bool = True,
+        others: Mapping[str, str] | None = None,
     ) -> None:
         self._cpu = cpu
+        self._web = web
+        self._others = others
         self._stack = ExitStack()
+        self._sides = sides
+        self.payloads = payloads
         self.hosts = {
             side: [f"shelly-{number}-{side}.shelly.cloud" for number in range(1, hosts + 1)]
-            for side in SIDES
+            for side in sides
         }
         self.broker = MosquittoProcess(_BROKER)
-        self._world = World([name for side in SIDES for name in self.hosts[side]])
-        self._devices: dict[str, list[Device]] = {side: [] for side in SIDES}
+        self.world = World([name for side in sides for name in self.hosts[side]])
+        self._devices: dict[str, list[Device]] = {side: [] for side in sides}
         self._sources: dict[tuple[str, str], list[Source]] = {}
-        for side in SIDES:
+        for side in sides:
             for payload in payloads:
                 self._sources[side, payload.name] = [
                     self._source(side, self.hosts[side][number % hosts], payload)
                     for number in range(devices)
                 ]
+        for number in range(idle):
+            self._add(BRIDGE, self.hosts[BRIDGE][number % hosts])
+        self.census = Census(())
+        """What the newest `run` has published, until it was ready."""
         self.feed = Feed(source for sources in self._sources.values() for source in sources)
 
-    def _source(self, side: str, host: str, payload: Payload) -> Source:
-        device = self._world.add_device(MODEL, host)
+    def _add(self, side: str, host: str) -> Device:
+        device = self.world.add_device(MODEL, host)
         self._devices[side].append(device)
+        return device
+
+    def _source(self, side: str, host: str, payload: Payload) -> Source:
+        device = self._add(side, host)
         if side == BRIDGE:
-            topics = [f"{_BRIDGE_TOPIC}/{device.hex_id}/{place}" for place in payload.topics()]
+            topics = [f"{BRIDGE_TOPIC}/{device.hex_id}/{place}" for place in payload.topics()]
         else:
             topics = [f"{BASE_TOPIC}/{device.id}/{key}" for key in payload.components]
         return Source(
@@ -119,15 +140,29 @@ class Stage:
         )
 
     def _wire(self, device: Device) -> Wire | None:
-        audience = self._world.host(device.host).audience(device)
+        audience = self.world.host(device.host).audience(device)
         return next((wire for wire, _ in audience), None)
 
     def __enter__(self) -> Self:
         try:
-            self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+            directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
             self._stack.enter_context(self.broker)
-            self._stack.enter_context(self._world)
-            self._settings = {BRIDGE: self._configure_bridge(), BASE: self._configure_base()}
+            self._stack.enter_context(self.world)
+            self._settings: dict[str, Path] = {}
+            if BRIDGE in self._sides:
+                self._settings[BRIDGE] = for_bridge(
+                    directory,
+                    self.world,
+                    self.broker.port,
+                    hosts=self.hosts[BRIDGE],
+                    devices=self._devices[BRIDGE],
+                    web=self._web,
+                    others=self._others,
+                )
+            if BASE in self._sides:
+                self._settings[BASE] = for_base(
+                    directory, self.world, self.broker.port, self.hosts[BASE]
+                )
             self._subscribe()
         except BaseException:
             self._stack.close()
@@ -147,80 +182,59 @@ class Stage:
     @contextmanager
     def run(self, side: str) -> Iterator[Child]:
         """Start one side; it need not be ready yet."""
+        names = [device.hex_id if side == BRIDGE else device.id for device in self._devices[side]]
+        # What the bridge says of a device before it has heard of it does not count as the first.
+        state = _STATE if side == BRIDGE else ""
+        self.census = self.feed.census = Census(names, state)
         with Child(f"{side}_process", self._cpu, [str(self._settings[side])]) as child:
             yield child
 
-    def wait_ready(self, side: str, child: Child) -> None:
-        """Wait until every host is connected and nothing is published any more."""
+    @contextmanager
+    def ready(self, side: str, limit: float = READY_LIMIT) -> Iterator[Child]:
+        """Start one side and wait until it is ready, at most `limit` s."""
+        with self.run(side) as child:
+            self.wait_ready(side, child, limit)
+            yield child
 
-        def ready() -> bool:
+    def wait_open(self, side: str, child: Child, limit: float = READY_LIMIT) -> None:
+        """Wait until every host is connected."""
+        hosts = [self.world.host(name) for name in self.hosts[side]]
+
+        def all_open() -> bool:
             child.check()
-            hosts = [self._world.host(name) for name in self.hosts[side]]
-            asked = sum(len(host.counters.settings_asked) for host in hosts)
-            wanted = len(self._devices[side]) if side == BRIDGE else 0
-            return all(host.counters.open_now for host in hosts) and asked >= wanted
+            return all(host.counters.open_now for host in hosts)
 
-        _wait(ready, _READY_LIMIT, f"{side} is ready")
-        for device in self._devices[side]:
-            _send_at_once(self._wire(device))
-        _wait(
-            lambda: time.monotonic() - self.feed.last_heard > _QUIET, _READY_LIMIT, f"{side} rests"
-        )
+        wait(all_open, limit, f"{side} is connected to all hosts")
 
-    def _configure_bridge(self) -> Path:
-        world = self._world
-        token, file = self._directory / "token", self._directory / "config.yaml"
-        values = {
-            "mqtt.host": "127.0.0.1",
-            "mqtt.port": str(self.broker.port),
-            "mqtt.base_topic": _BRIDGE_TOPIC,
-            "integrator.tag": world.tag,
-            "integrator.token_file": str(token),
-            # The grants name the hosts; without any, the configuration has to.
-            "integrator.hosts": "" if self._devices[BRIDGE] else ",".join(self.hosts[BRIDGE]),
-            "integrator.api_url": world.api_url,
-            "integrator.wss_port": str(world.port),
-            "integrator.ca_file": str(world.ca_file),
-            "integrator.trust_key_file": str(world.trust_key_file),
-            "web.public.listen": "127.0.0.1:0",
-            "web.public.url": "http://127.0.0.1",
-            "web.admin.listen": "127.0.0.1:0",
-            "data_dir": str(self._directory / "data"),
-        }
-        for path, text in ((token, world.token), (file, render(values))):
-            path.touch(mode=0o600)
-            path.write_text(text)
-        with Store.open(config.load(file, {}).data_dir, exclusive=True) as store:
-            for device in self._devices[BRIDGE]:
-                store.put_grant(_grant(device), at=time.time())
-        return file
+    def wait_ready(self, side: str, child: Child, limit: float = READY_LIMIT) -> None:
+        """Wait until every device of the newest `run` is published, and nothing new comes."""
+        self.wait_open(side, child, limit)
+        census = self.census
 
-    def _configure_base(self) -> Path:
-        world = self._world
-        settings = {
-            "mqtt_port": self.broker.port,
-            "cloud_port": world.port,
-            "ca_file": str(world.ca_file),
-            "path": f"{SOCKET_PATH}?t={world.tokens.issue({'itg': world.tag})}",
-            "hosts": self.hosts[BASE],
-        }
-        file = self._directory / "base.json"
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(settings))
-        return file
+        def complete() -> bool:
+            child.check()
+            quiet = time.monotonic() - census.newest > _QUIET
+            return quiet and (side == BASE or census.complete)
+
+        wait(complete, limit, f"{side} has published all its devices")
+        self.feed.census = None
+        wires = {self._wire(device) for device in self._devices[side]}
+        for wire in wires:
+            _send_at_once(wire)
 
     def _subscribe(self) -> None:
         ready = threading.Event()
-        tasks: list[asyncio.Task[object]] = []
+        loop_only: list[asyncio.Task[tuple[asyncio.Transport, Subscriber]]] = []
 
         def connect() -> None:
             loop = asyncio.get_running_loop()
             subscriber = Subscriber(self.feed.hear, self.feed.flush, ready.set)
             connecting = loop.create_connection(lambda: subscriber, "127.0.0.1", self.broker.port)
-            tasks.append(loop.create_task(connecting))
+            loop_only.append(loop.create_task(connecting))
 
-        self._world.soon(connect)
-        if not ready.wait(_READY_LIMIT):
+        self._stack.callback(lambda: self._in_loop(lambda: loop_only[0].result()[0].abort()))
+        self.world.soon(connect)
+        if not ready.wait(READY_LIMIT):
             raise RuntimeError("the subscriber was not served")
 
     # Load.
@@ -243,13 +257,11 @@ class Stage:
         """Load a side; the first two events of each device do not count."""
         with self.loaded(order) as tally:
             warm = 2 * len(order.sources)
-            _wait(lambda: tally().answered >= warm, _READY_LIMIT, f"{child.name} works")
-            begin, events, publications, cpu = _now(child, tally())
+            wait(lambda: tally().answered >= warm, READY_LIMIT, f"{child.name} works")
+            begin, events, messages, cpu = _now(child, tally())
             time.sleep(seconds)
-            end, events_then, publications_then, cpu_then = _now(child, tally())
-        return Segment(
-            end - begin, events_then - events, publications_then - publications, cpu_then - cpu
-        )
+            end, events_then, messages_then, cpu_then = _now(child, tally())
+        return Segment(end - begin, events_then - events, messages_then - messages, cpu_then - cpu)
 
     @contextmanager
     def loaded(self, order: Order) -> Iterator[Callable[[], Tally]]:
@@ -260,7 +272,7 @@ class Stage:
         finally:
             self._in_loop(self.feed.end)
         if not order.flood:
-            _wait(lambda: self.feed.under_way == 0, _DRAIN_LIMIT, "every event was published")
+            wait(lambda: self.feed.under_way == 0, _DRAIN_LIMIT, "every event was published")
 
     def in_order(self, order: Order) -> int:
         """How many devices' newest event is the one that was heard last on every topic."""
@@ -288,7 +300,7 @@ class Stage:
             act()
             done.set()
 
-        self._world.soon(run)
+        self.world.soon(run)
         if not done.wait(_DRAIN_LIMIT):
             raise RuntimeError("the simulated cloud hangs")
 
@@ -301,19 +313,13 @@ def _send_at_once(wire: Wire | None) -> None:
 
 
 def _now(child: Child, tally: Tally) -> tuple[float, int, int, float]:
-    return time.monotonic(), tally.answered, tally.publications, child.cpu()
+    return time.monotonic(), tally.answered, tally.messages, child.cpu()
 
 
-def _wait(condition: Callable[[], bool], limit: float, what: str) -> None:
+def wait(condition: Callable[[], bool], limit: float, what: str) -> None:
+    """Wait until something is true; raises `RuntimeError` when that takes too long."""
     end = time.monotonic() + limit
     while not condition():
         if time.monotonic() > end:
             raise RuntimeError(f"not within {limit:.0f} s: {what}")
         time.sleep(_LOOK)
-
-
-def _grant(device: Device) -> Grant:
-    names = tuple(device.identity.names)
-    return Grant(
-        DeviceId(device.hex_id), device.host, device.code, device.identity.type, names, control=True
-    )
