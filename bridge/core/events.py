@@ -66,10 +66,16 @@ class AccessReported:
 
 @dataclass(frozen=True, slots=True)
 class DevicesListed:
-    """All devices that come by an account; those it listed before are not there any more."""
+    """All devices that come by an account; those it listed before are not there any more.
+
+    Only with `settled` may something be concluded about those that this run never met. `unread`
+    are devices that are there as well, but nothing of them could be read.
+    """
 
     link: LinkId
     devices: tuple[ListedDevice, ...]
+    settled: bool = True
+    unread: frozenset[DeviceId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bridge.core.device import Device, Path
 from bridge.core.effects import Effect
 from bridge.core.events import DevicesListed
@@ -9,15 +11,28 @@ from bridge.core.grants import Grants
 from bridge.core.model import Access, DeviceId, LinkId, ListedDevice, Now, SourceKind
 from bridge.core.presence import Presence
 from bridge.core.registry import Registry
+from bridge.core.timers import Timers
+
+DOUBTED = 3_600.0
+"""Seconds for which it is not believed that most devices of former runs are no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftoversDue:
+    """A timer's key: what was not believed of the devices of former runs is true."""
 
 
 class Listings:
     """Brings in the devices of accounts, and takes away those that are listed no more."""
 
-    def __init__(self, registry: Registry, grants: Grants, presence: Presence) -> None:
+    def __init__(
+        self, registry: Registry, grants: Grants, presence: Presence, timers: Timers
+    ) -> None:
         self._registry = registry
         self._grants = grants
         self._presence = presence
+        self._timers = timers
+        self._unread: dict[LinkId, frozenset[DeviceId]] = {}
 
     def listed(self, event: DevicesListed, now: Now) -> tuple[list[Effect], list[DeviceId]]:
         """Take a whole list in; gives the effects, and the devices that nobody serves any more."""
@@ -36,15 +51,36 @@ class Listings:
                 effects += self._described(device, now)
             else:
                 gone.append(device.id)
-        self._registry.unlisted.discard(event.link)
+        self._unread[event.link] = event.unread
+        if event.settled:
+            self._registry.unlisted.discard(event.link)
         return effects, gone
 
-    def leftovers(self) -> list[DeviceId]:
-        """Once every account has told: devices of former runs that nobody serves."""
+    def leftovers(self, now: Now) -> list[DeviceId]:
+        """Once every account has told: devices of former runs that nobody serves.
+
+        If those are more than half, they stay for an hour, for the lists may be wrong.
+        """
         if self._registry.unlisted:
             return []
-        awaited, self._registry.awaited = self._registry.awaited, set()
-        return sorted(awaited - self._registry.devices.keys())
+        gone = self._missing()
+        if 2 * len(gone) > len(self._registry.awaited):
+            self._timers.set_if_unset(LeftoversDue(), now.mono + DOUBTED)
+            return []
+        self._timers.cancel(LeftoversDue())
+        return self._give_up(gone)
+
+    def doubted(self) -> list[DeviceId]:
+        """The same when it was doubted for long enough."""
+        return [] if self._registry.unlisted else self._give_up(self._missing())
+
+    def _missing(self) -> set[DeviceId]:
+        unread = frozenset().union(*self._unread.values())
+        return self._registry.awaited - self._registry.devices.keys() - unread
+
+    def _give_up(self, gone: set[DeviceId]) -> list[DeviceId]:
+        self._registry.awaited -= gone | self._registry.devices.keys()
+        return sorted(gone)
 
     def late(self) -> list[Effect]:
         """No list has come for a while: what former runs said of devices counts no more."""

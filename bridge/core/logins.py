@@ -16,6 +16,7 @@ class Login:
     base: str = ""
     """URL of the account's host, as the newest token names it."""
     access: str = ""
+    """Of one that was refused only what it said is kept, to know whose the login is."""
     refresh: str = ""
     code: str = ""
     refused: str = ""

@@ -50,6 +50,8 @@ class _Link:
 
     inputs: Json = None
     serial: Json = None
+    shown: set[Press] = field(default_factory=set)
+    """The presses that frames with that count showed."""
     overtaken: Json = None
     """Gen1's `inputs` before the last snapshot."""
     snapshot_serial: float | None = None
@@ -120,18 +122,23 @@ class Presses:
     def _shown(
         self, link: LinkId, said: _Link, status: Mapping[str, Json], wall: float
     ) -> list[Press]:
-        """Gen2+: shown at all, in a frame that is not a repetition."""
+        """Gen2+: shown at all, and not by a frame that this one repeats.
+
+        The count is a time in 10 ms, so another frame may have it too: one that shows no press.
+        """
         serial = status.get("serial", status.get("ts"))
-        if serial is not None:
-            repeated, said.serial = serial == said.serial, serial
-            if repeated:
-                return []
+        if serial is not None and serial != said.serial:
+            said.serial, said.shown = serial, set()
         found = []
         for key, value in status.items():
             name = key.removeprefix(PRESS)
             event_type = inputs.press(value) if key.startswith(PRESS) else None
             if event_type is not None and _BUTTON.fullmatch(name):
                 press = Press(int(name), event_type)
+                if serial is not None:
+                    if press in said.shown or len(said.shown) >= MOST_RECENT:
+                        continue
+                    said.shown.add(press)
                 if self.is_new(link, press, serial, wall):
                     found.append(press)
         return found

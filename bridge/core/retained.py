@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from bridge.core import topics
@@ -68,7 +68,8 @@ class Retained:
 
     def found(self, event: RetainedFound, now: Now) -> list[Effect]:
         """The scan at the start is done."""
-        leftovers = self.sort_out(topic for topic, _ in event.topics)
+        topics_found = (topic for topic, _ in event.topics)
+        leftovers = self.sort_out(topics_found, besides=self._registry.awaited)
         effects = self._report_commands(leftovers.commands, now)
         if not event.complete:
             return effects
@@ -92,9 +93,13 @@ class Retained:
                 self._publications.forgotten(DeviceId(device))
         return [Publish(topic, "") for topic in order]
 
-    def sort_out(self, found: Iterable[str]) -> Leftovers:
-        """Which retained topics belong to no device that is known."""
+    def sort_out(self, found: Iterable[str], besides: Container[str] = ()) -> Leftovers:
+        """Which retained topics belong to no device that is known, or is one of those `besides`.
+
+        While accounts have not told yet which devices they have, none of theirs is a leftover.
+        """
         leftovers = Leftovers()
+        kept = self._registry.awaited if self._registry.unlisted else besides
         prefix = f"{self._registry.settings.topics.base}/"
         for topic in found:
             parsed = self._registry.settings.topics.parse(topic)
@@ -109,7 +114,7 @@ class Retained:
             if not topic.startswith(prefix) or not _ID.fullmatch(root) or not _is_ours(rest):
                 continue
             leftovers.devices.add(root)
-            if root not in self._registry.roots:
+            if root not in self._registry.roots and root not in kept:
                 leftovers.topics.setdefault(root, []).append(topic)
         return leftovers
 

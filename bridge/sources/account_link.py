@@ -157,6 +157,10 @@ class AccountLink:
 
     # For the session, on its threads
 
+    def turn(self) -> float:
+        """Nobody goes first: accounts are few."""
+        return 0.0
+
     def token(self) -> Token:
         """The account's access token."""
         return self._tokens.get()

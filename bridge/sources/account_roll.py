@@ -74,11 +74,18 @@ class Roll:
         self._link = link
         self._sink = sink
         self._again = again
+        self._sure = 0.8 * again
+        """How much later (s) a second list has to be for that."""
         self._order = threading.Lock()
         """Guards everything; see above."""
         self._listed: dict[DeviceId, ListedDevice] = {}
         self._names: Mapping[DeviceId, str] = {}
-        self._told: tuple[ListedDevice, ...] | None = None
+        self._told: DevicesListed | None = None
+        self._unread: frozenset[DeviceId] = frozenset()
+        self._first_at: float | None = None
+        """When the first list came that was not empty."""
+        self._settled = False
+        """Two lists came, one well after the other."""
         self._missing: dict[DeviceId, float] = {}
         self._absent: set[DeviceId] = set()
         """Devices that are offline since lists that are doubted lack them."""
@@ -180,7 +187,8 @@ class Roll:
     def _update(self, found: Mapping[DeviceId, Entry], answer: Listing, now: float) -> bool:
         """Take in who is listed; False if that is nobody and should be asked again.
 
-        A device has to be missing twice: what a cloud forgets for a moment is not gone.
+        A device has to be missing twice: what a cloud forgets for a moment is not gone. So has
+        one of a former run, which only the engine knows: the first list says nothing of it.
         """
         own = answer.own
         self._empty_since = now if self._empty_since is None or found else self._empty_since
@@ -205,9 +213,13 @@ class Roll:
         kept = self._keep(self._listed.keys() - listed.keys(), answer.user, now)
         listed |= {device: self._listed[device] for device in kept}
         self._absent &= kept
+        if found and self._first_at is None:
+            self._first_at = now
+        self._settled |= self._first_at is None or now - self._first_at >= self._sure
+        self._unread = answer.unread - listed.keys()
         self._listed = dict(sorted(listed.items()))
         self._listed_at = now
-        self._wanted_at = now + self._again if kept else None
+        self._wanted_at = None if self._settled and not kept else now + self._again
         for device, stranger in list(self._strangers.items()):
             if device in listed:
                 del self._strangers[device]
@@ -230,11 +242,10 @@ class Roll:
         known = {} if self._doubting and not doubting else self._missing
         missing = {device: known.get(device, now) for device in gone}
         self._doubting = doubting
-        sure = 0.8 * self._again
-        limit = DOUBTED * self._again if doubting else 0.0 if another else sure
+        limit = DOUBTED * self._again if doubting else 0.0 if another else self._sure
         self._missing = {device: since for device, since in missing.items() if now - since < limit}
         kept = self._missing.keys()
-        absent = {device for device, since in self._missing.items() if now - since >= sure}
+        absent = {device for device, since in self._missing.items() if now - since >= self._sure}
         fresh = absent - self._absent
         if fresh:
             text = "%s: the cloud lists %d of %d devices no more; they are kept for an hour"
@@ -246,9 +257,10 @@ class Roll:
 
     def _tell_list(self) -> None:
         listed = tuple(self._listed.values())
-        if listed != self._told:
-            self._told = listed
-            self._sink(DevicesListed(self._link, listed))
+        told = DevicesListed(self._link, listed, self._settled, self._unread)
+        if told != self._told:
+            self._told = told
+            self._sink(told)
 
     def _tell(self, entry: Entry, *, answers: bool) -> None:
         if any(not name.startswith("_") for name in entry.status):

@@ -3,10 +3,11 @@
     stored access token ─► refresh token ─► stored code ─► e-mail and password ─► somebody logs in
 
 What the cloud refuses is left out and the next one is tried; if it is refused once more ten
-minutes later it is forgotten for good. What only fails (no answer, too many questions) is tried
-again later. All of them have to be of one user; another one comes only by `take`. A password
-that was refused twice is not sent any more, for accounts lock, until the configuration has
-another one. (Shelly docs, Real Time Events; the refresh token as Shelly's app uses it.)
+minutes later it is forgotten for good. A restart tries both anew: whoever restarts wants to know.
+What only fails (no answer, too many questions) is tried again later. All of them have to be of one
+user; another one comes only by `take`. A password that was refused twice is not sent any more, for
+accounts lock, until the configuration has another one. (Shelly docs, Real Time Events; the refresh
+token as Shelly's app uses it.)
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class AccountTokens:
             self._token = None
             self._mistrusted = self._patience.refused()
             with suppress(_LaterError):
-                self._save(replace(self._login, access=""))
+                self._save(replace(self._login, access=jwt.remains(self._login.access)))
 
     def unserved(self, token: Token) -> None:
         """A host does not know what this token is for; after a few times look elsewhere."""
@@ -233,7 +234,7 @@ class AccountTokens:
         whose = jwt.user(jwt.claims(self._login.code))
         if "" not in (whose, jwt.user(jwt.claims(text))) and whose != jwt.user(jwt.claims(text)):
             return None
-        if self._token is not None or left <= SHORTEST or base is None:
+        if self._token is not None or left <= SHORTEST or base is None or jwt.is_remains(text):
             return None
         return self._made(text, left, ends, base)
 
@@ -247,7 +248,7 @@ class AccountTokens:
         except AuthError as error:
             _log.warning("the cloud does not take the refresh token: %s", error)
             if self._refusals.is_over(login.refresh):
-                self._save(replace(login, access="", refresh=""))
+                self._save(replace(login, access=jwt.remains(login.access), refresh=""))
             return None
         return self._use(login, answer)
 
@@ -261,7 +262,7 @@ class AccountTokens:
         except AuthError as error:
             _log.warning("the cloud does not take the stored code: %s", error)
             if self._refusals.is_over(login.code):
-                self._save(replace(login, access="", code=""))
+                self._save(replace(login, access=self._trace(login), code=""))
             return None
         return self._use(login, answer)
 
@@ -285,7 +286,7 @@ class AccountTokens:
         try:
             return self._use(fresh, self._http.exchange(base, code))
         except AuthError as error:
-            self._save(replace(fresh, code=""))
+            self._save(replace(fresh, access=self._trace(fresh), code=""))
             text = f"the cloud takes the password, but not the code that it gave: {error}"
             raise _LaterError(PeerError(text), BETWEEN_PASSWORDS) from None
 
@@ -334,6 +335,11 @@ class AccountTokens:
         """Whose a login is; empty if nothing tells it."""
         told = jwt.user(jwt.claims(login.code)) or jwt.user(jwt.claims(login.access))
         return told or (self._owner[1] if self._owner[0] == login.count else "")
+
+    def _trace(self, login: Login) -> str:
+        """What still tells whose a login is when its code is forgotten."""
+        told = jwt.user(jwt.claims(login.code))
+        return jwt.remains(login.code if told else login.access)
 
     def _check_user(self, whose: str, text: str, what: str) -> None:
         """Raise `_LaterError` if a token or code is another user's than the login."""

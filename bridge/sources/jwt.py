@@ -75,6 +75,16 @@ def claims(text: str) -> dict[str, Json]:
         return {}
 
 
+def remains(text: str) -> str:
+    """What is kept of a JWT that is no good: what it said, without what made it one."""
+    return f".{text.split('.')[1]}." if text.count(".") == 2 else ""
+
+
+def is_remains(text: str) -> bool:
+    """Whether that is all that is left of it."""
+    return text.startswith(".")
+
+
 def user(said: dict[str, Json]) -> str:
     """Whose the JWT is, by its claims; empty if that is not told."""
     value = said.get("user_id")

@@ -8,10 +8,14 @@ from random import random
 
 from bridge.core.backoff import Backoff
 from bridge.errors import AuthError, PeerError
+from bridge.httpclient import NotReachedError
 from bridge.sources.jwt import TokenUnavailableError
 
 YOUNG = 60.0
 """A token that is refused within this time (s) of its issue was probably never good."""
+
+_NOT_REACHED = 45.0
+"""A cloud that was not even reached is not bothered by the next attempt, which comes within (s)."""
 
 _MOST_REFUSED = 2
 """A refresh token and a code are all that a login has."""
@@ -72,7 +76,10 @@ class Patience:
     def _wait(
         self, failure: PeerError, backoff: Backoff, at_least: float = 0.0
     ) -> TokenUnavailableError:
-        delay = max(backoff.next_delay(0.25 + random() / 2), at_least)  # noqa: S311 - jitter
+        delay = backoff.next_delay(0.25 + random() / 2)  # noqa: S311 - jitter
+        if isinstance(failure, NotReachedError):
+            delay = min(delay, _NOT_REACHED * (0.5 + random() / 2))  # noqa: S311 - jitter
+        delay = max(delay, at_least)
         self._failure, self._retry_at = failure, time.monotonic() + delay
         return _unavailable(failure, delay)
 

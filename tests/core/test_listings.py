@@ -17,7 +17,8 @@ from bridge.core.events import (
     RetainedFound,
     StatusReported,
 )
-from bridge.core.model import LinkId, LinkState, ListedDevice, SourceKind
+from bridge.core.listings import DOUBTED
+from bridge.core.model import DeviceId, LinkId, LinkState, ListedDevice, SourceKind
 from tests.core.dialogue import DEVICE, HOST, OTHER, ROOT, Dialogue, Reply, grant, override
 
 HOME, CABIN = LinkId("home"), LinkId("cabin")
@@ -36,9 +37,9 @@ def connected(link: LinkId, state: LinkState = LinkState.CONNECTED) -> LinkChang
     return LinkChanged(link, kind, state)
 
 
-def listed(*devices: Any, link: LinkId = HOME) -> DevicesListed:
+def listed(*devices: Any, link: LinkId = HOME, **more: Any) -> DevicesListed:
     made = [each if isinstance(each, ListedDevice) else ListedDevice(each) for each in devices]
-    return DevicesListed(link, tuple(made))
+    return DevicesListed(link, tuple(made), **more)
 
 
 def relay(on: bool, link: LinkId = HOME, device: Any = DEVICE, **more: Any) -> StatusReported:
@@ -227,6 +228,77 @@ def test_devices_of_former_runs_stay_until_the_first_list() -> None:
     assert talk.broker[f"{ROOT}/info"]
 
 
+def left_of_former_runs(*devices: Any) -> Dialogue:
+    """An engine that finds its own topics of these devices on the broker."""
+    talk = dialogue(known=known_before(*devices))
+    talk.broker |= {f"shelly/{each}/info": "{}" for each in devices}
+    return talk
+
+
+THIRD = DeviceId("0000000000ff")
+
+
+def test_a_device_that_a_first_list_lacks_stays_until_a_second_one_lacks_it() -> None:
+    talk = left_of_former_runs(DEVICE, OTHER)
+    talk.says(listed(DEVICE, settled=False))
+    talk.waits(40)
+    assert talk.broker[f"shelly/{OTHER}/info"]
+    assert talk.broker[f"shelly/{OTHER}/availability"] == "offline"
+    assert talk.says(listed(DEVICE)).happened() == []
+    assert f"shelly/{OTHER}/availability" in cleared(talk.waits(2))
+    assert f"shelly/{OTHER}/info" not in talk.broker
+    assert talk.broker[f"{ROOT}/info"]
+
+
+def test_a_device_that_comes_only_on_the_second_list_loses_nothing() -> None:
+    talk = left_of_former_runs(DEVICE, OTHER)
+    first = talk.says(listed(DEVICE, settled=False))
+    second = talk.says(listed(DEVICE, OTHER))
+    assert cleared(first) | cleared(second) | cleared(talk.waits(10)) == set()
+    talk.says(StatusReported(HOME, OTHER, {"switch:0": {"id": 0, "output": True}}, full=True))
+    assert talk.broker[f"shelly/{OTHER}/availability"] == "online"
+
+
+def test_lists_that_lack_most_devices_of_former_runs_are_not_believed_for_an_hour() -> None:
+    talk = left_of_former_runs(DEVICE, OTHER, THIRD)
+    first = talk.says(listed(DEVICE))
+    found = tuple((f"shelly/{each}/info", b"{}") for each in (DEVICE, OTHER, THIRD))
+    scan = first.one(ScanRetained)
+    talk.says(RetainedFound(scan.token, found, complete=True), listed(DEVICE))
+    talk.waits(DOUBTED - 5)
+    assert {talk.broker[f"shelly/{each}/info"] for each in (OTHER, THIRD)} == {"{}"}
+    assert talk.broker[f"shelly/{OTHER}/availability"] == "offline"
+    assert f"shelly/{THIRD}/info" in cleared(talk.says(listed(DEVICE, OTHER)))
+    assert talk.broker[f"shelly/{OTHER}/info"]
+
+
+def test_after_an_hour_they_are_believed() -> None:
+    talk = left_of_former_runs(DEVICE, OTHER, THIRD)
+    talk.says(listed(DEVICE))
+    talk.waits(DOUBTED + 5)
+    assert not [topic for topic in talk.broker if OTHER in topic or THIRD in topic]
+    assert talk.broker[f"{ROOT}/info"]
+
+
+def test_a_device_of_which_only_nonsense_is_listed_stays() -> None:
+    talk = left_of_former_runs(DEVICE, OTHER)
+    talk.says(listed(DEVICE, unread=frozenset({OTHER})))
+    talk.waits(DOUBTED + 5)
+    assert talk.broker[f"shelly/{OTHER}/info"] == "{}"
+    talk.says(listed(DEVICE, OTHER))
+    assert talk.says(listed(DEVICE)).happened() == ["device_removed"]
+
+
+def test_who_cleans_up_may_clear_what_is_doubted_but_nothing_before_the_lists() -> None:
+    talk = left_of_former_runs(DEVICE, OTHER, THIRD)
+    found = tuple((f"shelly/{each}/info", b"{}") for each in (DEVICE, OTHER, THIRD))
+    for lists, wanted in (((), set()), ((listed(DEVICE),), {OTHER, THIRD})):
+        talk.says(*lists)
+        scan = talk.asks("retained/clean", "{}").one(ScanRetained)
+        reply = talk.says(RetainedFound(scan.token, found, complete=True))
+        assert cleared(reply) == {f"shelly/{each}/info" for each in wanted}
+
+
 def test_devices_whose_account_does_not_tell_of_them_are_offline_after_a_while() -> None:
     talk = dialogue(known=known_before(DEVICE))
     talk.says(connected(HOME, LinkState.AUTH_REQUIRED))
@@ -281,4 +353,7 @@ def test_a_device_of_an_account_is_not_removed_here() -> None:
     talk = dialogue()
     talk.says(listed(DEVICE))
     answer = talk.asks("device/remove", DEVICE).json("shelly/bridge/response/device/remove")
-    assert f"devices.{DEVICE}.disabled" in answer["error"]
+    assert answer["error"] == (
+        "it comes by the account home: remove it in the Shelly app, "
+        f"or set devices.{DEVICE}.disabled: true in the configuration"
+    )

@@ -62,6 +62,24 @@ def test_a_press_that_is_shown_counts_once_for_each_frame() -> None:
     assert button.says(shown()) == ["single_push"]
 
 
+def test_a_press_within_the_moment_in_which_the_one_before_faded_is_told() -> None:
+    button = Button()
+    for link in (HOME, HOST):
+        assert button.says(shown("", serial=1.5), link) == []
+    assert button.says(shown(serial=1.5), HOME) == ["single_push"]
+    assert button.says(shown(serial=1.5), HOST) == []
+    assert button.says(shown(number=1, serial=1.5), HOME) == ["single_push"]
+    assert button.says(shown("", serial=1.5), HOME) == []
+    assert button.says(shown(serial=1.5), HOME) == []
+
+
+def test_a_frame_without_a_count_between_two_that_are_the_same() -> None:
+    button = Button()
+    assert button.says(shown(serial=1.5)) == ["single_push"]
+    assert button.says(shown("L")) == ["long_push"]
+    assert button.says(shown(serial=1.5)) == []
+
+
 def test_a_snapshot_is_no_press() -> None:
     button = Button()
     button.says(counted(4))

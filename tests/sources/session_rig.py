@@ -49,6 +49,10 @@ class FakeOwner:
         self.told: list[str] = []
         self.questions: list[str] = []
         self.token_error: PeerError | None = None
+        self.others_first = 0.0
+
+    def turn(self) -> float:
+        return self.others_first
 
     def token(self) -> Token:
         if self.token_error is not None:
@@ -151,7 +155,7 @@ def flood(kept: Kept, enough: Callable[[], object]) -> tuple[float, CommandNotSe
     """Send until nothing goes out for a while: the longest time (s) and the last refusal."""
     slowest, request, refused = 0.0, 0, None
     went_out = time.monotonic()
-    while not enough() and time.monotonic() - went_out < 0.3:
+    while not enough() and time.monotonic() - went_out < 1.0:
         request += 1
         begin = time.monotonic()
         refused = kept.session.send(Outgoing(request, "x" * 1000, begin + 60))

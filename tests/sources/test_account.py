@@ -258,7 +258,8 @@ def test_an_odd_answer_costs_nothing_but_time(
     assert driver.recorder.of(DevicesListed) == []
     driver.account.faults.answers.clear()
     assert driver.answer_about(driver.device, 1) == "ok"
-    assert driver.opened() == 1
+    states = [event.state for event in driver.recorder.of(LinkChanged)]
+    assert set(states[states.index(LinkState.CONNECTED) :]) == {LinkState.CONNECTED}
     assert all(len(record.getMessage()) < 200 for record in caplog.records)
 
 

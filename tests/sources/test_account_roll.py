@@ -37,17 +37,24 @@ class Account:
         assert self.roll.take(listing, frozenset(), now, everything=False)
         return self.told[begin:]
 
+    @property
+    def newest(self) -> DevicesListed:
+        """The newest list."""
+        return [event for event in self.told if isinstance(event, DevicesListed)][-1]
+
     def listed(self) -> set[DeviceId]:
-        """The devices of the newest list."""
-        lists = [event for event in self.told if isinstance(event, DevicesListed)]
-        return {device.device for device in lists[-1].devices}
+        """Its devices."""
+        return {device.device for device in self.newest.devices}
 
 
 @pytest.fixture
 def account() -> Account:
     account = Account()
+    account.answers(DEVICES, -AGAIN)
     account.answers(DEVICES, 0.0)
     assert account.listed() == set(DEVICES)
+    assert account.newest.settled
+    assert account.roll.wanted_at is None
     return account
 
 
@@ -93,6 +100,37 @@ def test_an_empty_list_at_the_start_says_nothing_for_an_hour() -> None:
         assert account.answers([], minute * AGAIN) == []
     account.answers([], HOUR)
     assert account.listed() == set()
+
+
+def test_a_first_list_settles_nothing_and_calls_for_another_one() -> None:
+    account = Account()
+    account.answers(DEVICES[:3], 0.0)
+    assert (account.newest.settled, account.roll.wanted_at) == (False, AGAIN)
+    # A connection that was lost and is back tells at once what may be just as wrong.
+    account.answers(DEVICES[1:4], 5.0)
+    assert (account.newest.settled, account.listed()) == (False, set(DEVICES[:4]))
+    account.answers(DEVICES[1:4], AGAIN)
+    assert (account.newest.settled, account.listed()) == (True, set(DEVICES[1:4]))
+    assert account.roll.wanted_at is None
+
+
+def test_an_empty_list_is_no_first_one() -> None:
+    account = Account()
+    for minute in range(3):
+        account.answers([], minute * AGAIN)
+    account.answers(DEVICES[:3], 3 * AGAIN)
+    assert not account.newest.settled
+    account.answers(DEVICES, 4 * AGAIN)
+    assert account.newest.settled
+
+
+def test_who_is_there_but_cannot_be_read_is_told_of() -> None:
+    account = Account()
+    account.answers(DEVICES[:3], 0.0, broken={DEVICES[3]: [1], "?": None})
+    assert account.listed() == set(DEVICES[:3])
+    assert account.newest.unread == {DEVICES[3]}
+    account.answers(DEVICES, AGAIN)
+    assert account.newest.unread == frozenset()
 
 
 @pytest.mark.parametrize("broken", [None, [1], "on", {"_dev_info": {"id": None}}])

@@ -430,6 +430,43 @@ def test_a_refresh_token_alone_does_not_change_the_user(clock: Clock) -> None:
     assert "another user's" in str(case.fails())
 
 
+def test_whose_a_refresh_token_is_is_known_after_a_restart(clock: Clock) -> None:
+    case = Case(clock, replace(STORED, access=access(user_id="7"), code=""))
+    case.tokens.refused(case.tokens.get())
+    assert STORED.refresh == case.vault.login.refresh
+    assert "c2ln" not in case.vault.login.access
+    case.again()
+    case.cloud.will("refresh", tokens_of(access(2, user_id="8")))
+    assert "another user's" in str(case.fails())
+    case.cloud.will("refresh", tokens_of(access(2, user_id="7")))
+    case.again()
+    assert case.tokens.get().text == access(2, user_id="7")
+
+
+def test_whose_a_login_was_is_known_when_all_of_it_is_forgotten(clock: Clock) -> None:
+    theirs = jwt(user_id="8", user_api_url=HOST)
+    case = Case(clock, replace(STORED, access=access(lasts=0), code=theirs))
+    case.cloud.will("refresh", AuthError("refused")).will("code", AuthError("refused"))
+    case.fails()
+    clock.passed = BETWEEN_REFUSALS + 1
+    case.fails()
+    assert (case.vault.login.refresh, case.vault.login.code) == ("", "")
+    case.again(KNOWN)
+    case.cloud.will("login", code())
+    assert "another user's" in str(case.fails())
+    case.cloud.will("code", tokens_of(access(4)))
+    assert case.tokens.take(code()) is True
+    assert case.tokens.get().text == access(4)
+
+
+def test_a_token_of_which_only_remains_are_stored_is_not_used(clock: Clock) -> None:
+    case = Case(clock, STORED)
+    case.tokens.refused(case.tokens.get())
+    case.cloud.will("refresh", tokens_of(access(2)))
+    assert case.again().get().text == access(2)
+    assert case.cloud.asked == ["refresh"]
+
+
 def test_an_email_address_of_another_user_is_not_enough(clock: Clock) -> None:
     login = replace(STORED, access=access(lasts=0, user_id="8"), refresh="", code="")
     case = Case(clock, login, KNOWN)

@@ -75,10 +75,10 @@ def test_a_pause_still_ends_in_time_and_at_once_when_hurried(
     with TlsPeer(talk) as peer:
         kept = Kept(peer, FAST, Backoff(30, 30))
         waiting: CloudSession = kept.session
-        waiting._wait(Deadline(0.05))
+        assert not waiting._hurried(Deadline(0.05))
         assert waiting._rounds[0] >= 1
         waiting.reconnect()
-        waiting._wait(Deadline(30))
+        assert waiting._hurried(Deadline(30))
 
 
 def test_every_host_of_an_integrator_is_counted(driver: IntegratorDriver) -> None:

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,12 @@ from bridge.core.events import (
 )
 from bridge.core.merge import MOST_STATUS, weight
 from bridge.core.model import DeviceId, LinkId
+from bridge.core.room import Room
 from bridge.errors import StartError
 from bridge.simulator.certificates import Authority
 from bridge.sources import outbound, outbound_allowance, outbound_server
 from bridge.sources.outbound import LINK, OutboundSettings, OutboundSource
+from bridge.sources.outbound_allowance import Rate
 from bridge.sources.timing import OutboundTiming
 from bridge.threads import Deadline
 from tests.brokers import wait_until
@@ -182,6 +185,37 @@ def test_what_is_remembered_of_dynamic_components_is_bounded(driver: OutboundDri
         StatusReported, lambda event: event.full and event.status["sys"].get("uptime") == 77
     )
     assert 1_000 <= weight(whole.status) <= MOST_STATUS + 100
+
+
+def test_the_first_list_of_dynamic_components_is_bounded_too(driver: OutboundDriver) -> None:
+    deep = {f"member{number}": number for number in range(MOST_STATUS // 20)}
+    driver.lamp.components = [
+        {"key": f"number:{200 + number}", "status": deep, "config": {}} for number in range(50)
+    ]
+    arrive(driver)
+    assert counted(driver, "too_large").device == HEX
+    whole = statuses(driver)[-1]
+    assert whole.full
+    assert MOST_STATUS / 2 < weight(whole.status) <= MOST_STATUS + 100
+    settings = driver.recorder.wait(SettingsReported).settings
+    assert 1 < len([key for key in settings if key.startswith("number:")]) < 50
+
+
+def test_what_all_devices_have_of_them_is_bounded_in_sum(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound, "Room", lambda: Room(500, 100))
+    driver = make()
+    listed = [
+        {"key": f"number:{200 + number}", "status": {"value": number}} for number in range(20)
+    ]
+    driver.lamp.components = list(listed)
+    arrive(driver)
+    other = driver.dialers.add(driver.url, "a8032abe5500", components=list(listed))
+    arrive(driver, other)
+    assert counted(driver, "no_room").device == other.hex_id
+    assert "number:200" in statuses(driver)[-1].status
+    assert "number:200" not in statuses(driver, other.hex_id)[-1].status
 
 
 def test_a_whole_status_keeps_the_dynamic_components(driver: OutboundDriver) -> None:
@@ -363,6 +397,28 @@ def test_one_call_at_a_time(driver: OutboundDriver) -> None:
     dialer.notify("NotifyStatus", ts=2.0, **{"switch:0": {"apower": 5}})
     driver.recorder.wait(StatusReported, lambda event: "sys" not in event.status)
     assert len(dialer.calls("Switch.Set")) == 1
+
+
+def test_what_a_gateway_asks_by_radio_keeps_nothing_else_waiting(make: Maker) -> None:
+    driver = make(timing=OutboundTiming(look=0.05, settle=0.05, answer_limit=0.3, relay_limit=30))
+    dialer = arrive(driver)
+    dialer.withhold = True
+    end = time.monotonic() + 20
+    for request in (1, 2):
+        driver.source.call(
+            CallDevice(LINK, DeviceId(HEX), "BluTRV.Call", {"id": request}, request, end)
+        )
+    wait_until(lambda: dialer.calls("BluTRV.Call"))
+    number = dialer.frames[-1]["id"]
+    dialer.withhold = False
+    driver.source.send(switch(HEX, 3))
+    assert driver.recorder.wait(CommandAnswered).request == 3
+    assert dialer.calls("BluTRV.Call") == [{"id": 1}], "one at a time by radio"
+    dialer.answers["BluTRV.Call"] = {"late": 2}
+    dialer.say({"id": number, "src": dialer.src, "result": {"late": 1}})
+    driver.recorder.wait(CallAnswered, count=2)
+    told = [(event.request, event.result) for event in driver.recorder.of(CallAnswered)]
+    assert told == [(1, {"late": 1}), (2, {"late": 2})]
 
 
 def test_more_than_a_device_can_take_is_given_back(driver: OutboundDriver) -> None:
@@ -726,7 +782,7 @@ def test_a_flood_of_one_device_leaves_room_for_others(make: Maker) -> None:
     driver.recorder.wait(CommandAnswered)
     assert time.monotonic() - before < 1.0
     assert counted(driver, "flood").device == HEX
-    assert len(statuses(driver)) < outbound_allowance.MESSAGES + 50
+    assert len(statuses(driver)) < outbound_allowance.DEVICE.messages.most + 50
     wait_until(lambda: loud.connection is None)
 
 
@@ -739,7 +795,7 @@ def test_large_messages_come_no_faster_than_they_should(make: Maker) -> None:
     for _ in range(200):
         loud.notify("NotifyFullStatus", ts=1.0, **padding)
     counted(driver, "flood")
-    most = outbound_allowance.BYTES / 50_000 + 20
+    most = outbound_allowance.DEVICE.size.most / 50_000 + 20
     assert len(statuses(driver)) - before < most
 
 
@@ -748,13 +804,40 @@ def test_who_flooded_is_not_let_in_again_at_once(
 ) -> None:
     monkeypatch.setattr(outbound, "LONGEST_DEBT", 0.1)
     # So that the debt is still there when the device comes back.
-    monkeypatch.setattr(outbound_allowance, "BYTES_EACH_SECOND", 1_024)
+    slow = replace(outbound_allowance.DEVICE, size=Rate(2**21, 1_024))
+    monkeypatch.setattr(outbound, "DEVICE", slow)
     driver = make(timing=OutboundTiming(look=0.05, flood_limit=0.1))
     loud = arrive(driver)
     loud.status = {"text:0": {"value": "x" * 60_000}}
     for _ in range(2_000):
         loud.notify("NotifyStatus", ts=1.0, **loud.status)
     assert "too much" in counted(driver, "refused_flood").text
+
+
+def test_a_place_brings_only_so_many_devices_that_were_never_seen(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound_allowance, "NEWCOMERS", Rate(3, 0.001))
+    driver = make()
+    known = [
+        arrive(driver, driver.dialers.add(driver.url, f"b8032a{number:06x}")) for number in range(3)
+    ]
+    driver.lamp.dial()
+    assert "too many different devices" in counted(driver, "refused_newcomers").text
+    for device in known:
+        device.drop()
+    driver.recorder.wait(RefreshAnswered, count=6)
+    assert {event.device for event in driver.recorder.of(DeviceArrived)} == {
+        device.hex_id for device in known
+    }
+    with from_elsewhere(driver) as elsewhere:
+        assert json.loads(elsewhere.recv(5))["method"] == "Shelly.GetDeviceInfo"
+
+
+def test_two_connections_that_take_turns_are_told_of(driver: OutboundDriver) -> None:
+    one, two = driver.lamp.dial(), driver.dialers.add(driver.url).dial()
+    assert counted(driver, "turns").device == HEX
+    one.wanted = two.wanted = False
 
 
 def test_a_few_hundred_messages_at_once_are_taken(make: Maker) -> None:

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import pytest
 
@@ -273,6 +273,17 @@ def test_a_connection_that_lasted_was_not_taken_by_somebody_else(keep: Maker) ->
     assert not kept.owner.in_state(LinkState.DISPLACED)
 
 
+def test_a_close_between_breaches_of_the_protocol_is_not_in_a_row(keep: Maker) -> None:
+    ends = cycle([b"", b"\x83\x01x"])
+
+    def serve(connection: socket.socket) -> None:
+        end_with(next(ends))(connection)
+
+    kept = keep(serve)
+    kept.owner.wait(LinkState.BACKOFF, 6)
+    assert not kept.owner.in_state(LinkState.DISPLACED)
+
+
 def test_delays_grow_to_the_longest_and_differ(keep: Maker) -> None:
     kept = keep(lambda _: None, backoff=Backoff(0.06, 0.24))
     kept.owner.wait(LinkState.CONNECTING, 7, limit=10)
@@ -280,8 +291,19 @@ def test_delays_grow_to_the_longest_and_differ(keep: Maker) -> None:
     ups = [at for at, _ in kept.owner.in_state(LinkState.CONNECTING)][1:]
     delays = [up - down for up, down in zip(ups, downs, strict=False)]
     for delay, middle in zip(delays, [0.06, 0.12, 0.24, 0.24, 0.24, 0.24], strict=True):
-        assert 0.5 * middle <= delay < 1.5 * middle + 0.1
+        assert 0.5 * middle <= delay < min(1.5 * middle, 0.24) + 0.1
     assert any(abs(a - b) > 0.001 for a, b in pairwise(delays[2:]))
+
+
+def test_no_delay_is_longer_than_the_longest(keep: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.sources.session.random", lambda: 1.0)
+    kept = keep(lambda _: None, backoff=Backoff(0.4, 0.4))
+    kept.owner.wait(LinkState.CONNECTING, 4)
+    told = list(kept.owner.states)
+    delays = [
+        after[0] - before[0] for before, after in pairwise(told) if after[1] is LinkState.CONNECTING
+    ]
+    assert min(delays) < 0.55
 
 
 class TellingBackoff(Backoff):
@@ -324,6 +346,27 @@ def test_a_wish_to_connect_ends_the_wait_for_the_next_attempt(keep: Maker) -> No
     kept.owner.wait(LinkState.BACKOFF)
     kept.session.reconnect()
     kept.owner.wait(LinkState.BACKOFF, 2)
+
+
+def test_it_lets_others_go_first_when_it_comes_again(keep: Maker) -> None:
+    kept = keep(end_with(b""), Timing(look=0.02, quick=0.0), Backoff(0.01, 0.01))
+    kept.owner.others_first = 0.3
+    kept.owner.wait(LinkState.CONNECTED, 4)
+    told = list(kept.owner.states)
+    waits = [
+        after[0] - before[0] for before, after in pairwise(told) if after[1] is LinkState.CONNECTING
+    ]
+    # The first may have been on its way before that was said.
+    assert len(waits) >= 3
+    assert all(wait >= 0.3 for wait in waits[1:])
+
+
+def test_who_is_asked_to_connect_waits_for_no_turn(keep: Maker) -> None:
+    kept = keep(end_with(b""), Timing(look=0.02, quick=0.0), Backoff(0.01, 0.01))
+    kept.owner.others_first = 60.0
+    kept.owner.wait(LinkState.BACKOFF)
+    kept.session.reconnect()
+    kept.owner.wait(LinkState.CONNECTED, 2)
 
 
 def test_a_successor_waits_for_the_end_of_the_one_before(keep: Maker) -> None:

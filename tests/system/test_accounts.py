@@ -31,6 +31,12 @@ ALL = (RELAY, COVER, GEN1, BLE)
 STORM = int(os.environ.get("STORM", "200"))
 """Presses, and as many commands, of the storm; 1,000 for a long one."""
 
+LIFETIME = float(os.environ.get("TOKEN_LIFETIME", "7"))
+"""Seconds for which the cloud's tokens are good where they run out; 60 for a long run."""
+
+LONG = 60.0
+"""Seconds that a busy machine may take for a part of the storm."""
+
 UNANSWERED = {("timeout", "sent"), ("host_down", "sent")}
 """How commands end of which nobody knows whether they were carried out."""
 
@@ -46,6 +52,23 @@ def press(rig: AccountRig, button: Device, event: str) -> None:
     """Press a button, and not within the same moment as before."""
     rig.world.advance(0.02)
     button.press(0, event)
+
+
+class Count:
+    """How many messages came on some topics so far; looks at each message once."""
+
+    def __init__(self, rig: AccountRig, *topics: str) -> None:
+        self._heard = rig.peer.heard
+        self._topics = frozenset(topics)
+        self._seen = 0
+        self._found = 0
+
+    def __call__(self) -> int:
+        end = len(self._heard)
+        new = self._heard[self._seen : end]
+        self._found += sum(message.topic in self._topics for message in new)
+        self._seen = end
+        return self._found
 
 
 def has_both_ways(rig: AccountRig, *devices: Device) -> None:
@@ -117,6 +140,28 @@ def test_a_restart_needs_no_login_and_clears_nothing(tmp_path: Path) -> None:
         assert rig.account.counters.count(Asked.LOGIN, Asked.CODE, Asked.REFRESH) == asked
 
 
+def test_a_first_list_that_lacks_a_device_clears_nothing(tmp_path: Path) -> None:
+    with AccountRig(tmp_path, login=True) as rig:
+        devices = [rig.device(model) for model in ALL]
+        rig.start()
+        everything_is_there(rig)
+        rig.stop()
+        before = set(rig.topics_of(devices[0]))
+        assert len(before) > 2
+        rig.account.lose(devices[0])
+        asked = rig.account.counters.count(Asked.LIST)
+        rig.start()
+        # The names are asked for when the list was taken in.
+        rig.wait(lambda: rig.account.counters.count(Asked.LIST) > asked)
+        rig.tell("bridge/request/health_check", "")
+        rig.wait(lambda: rig.peer.payloads("shelly/bridge/response/health_check"))
+        assert set(rig.topics_of(devices[0])) == before
+        rig.account.take(devices[0])
+        rig.world.host().drop()
+        rig.wait_online(devices[0])
+        assert not before & {message.topic for message in rig.peer.heard if not message.payload}
+
+
 # 2. One step after the other
 
 
@@ -143,13 +188,35 @@ def test_everything_is_refused_and_a_login_heals_it(tmp_path: Path) -> None:
         assert rig.bridge.failed_parts() == []
 
 
-def test_a_token_of_a_few_seconds_is_renewed_and_the_devices_stay(tmp_path: Path) -> None:
+def test_a_token_that_nothing_renews_runs_out_and_a_login_heals_it(tmp_path: Path) -> None:
     with AccountRig(tmp_path, login=True) as rig:
-        rig.account.token_lifetime = 7.0
+        rig.account.token_lifetime = LIFETIME
         rig.account.faults.close_at_expiry = True
         relay = rig.device(RELAY)
         rig.start().wait_online(relay)
-        rig.wait(lambda: len(rig.account.counters.opened) == 2, limit=15)
+        steps = (Asked.REFRESH, Asked.CODE, Asked.LOGIN)
+        counters = rig.account.counters
+        first = {kind: counters.count(kind) for kind in steps}
+        for kind in steps:
+            rig.account.faults.answers[kind] = Answer.REFUSED
+        rig.wait(lambda: rig.link["state"] == "auth_required", LIFETIME + 15)
+        asked = [counters.count(kind) - first[kind] for kind in steps]
+        assert all(1 <= times <= 2 for times in asked)
+        rig.account.faults.answers.clear()
+        rig.account.token_lifetime = 3_600
+        assert rig.log_in_by_browser().status == 200
+        rig.wait(lambda: rig.link["state"] == "connected")
+        relay.change(0, on=True)
+        rig.wait(lambda: rig.json(f"{relay.hex_id}/relay/0")["state"] == "ON")
+
+
+def test_a_token_of_a_few_seconds_is_renewed_and_the_devices_stay(tmp_path: Path) -> None:
+    with AccountRig(tmp_path, login=True) as rig:
+        rig.account.token_lifetime = LIFETIME
+        rig.account.faults.close_at_expiry = True
+        relay = rig.device(RELAY)
+        rig.start().wait_online(relay)
+        rig.wait(lambda: len(rig.account.counters.opened) == 2, limit=LIFETIME + 15)
         rig.wait(lambda: rig.link["state"] == "connected")
         assert rig.account.counters.count(Asked.REFRESH) <= 2
         assert rig.account.counters.count(Asked.LOGIN) == 1
@@ -212,14 +279,17 @@ def test_one_device_by_account_and_consent(tmp_path: Path) -> None:
         assert len(relay.received) == 2
         for _ in range(5):
             press(rig, button, "S")
+        # The cloud tells that a press faded and that there is another one in the same moment.
+        rig.world.advance(1.0)
+        button.press(0, "S")
         event = f"shelly/{button.hex_id}/input/0/event"
-        rig.wait(lambda: len(rig.peer.payloads(event)) == 5)
+        rig.wait(lambda: len(rig.peer.payloads(event)) == 6)
         # Whatever comes now came after all presses, by both connections.
         relay.change(0, on=True)
         rig.wait(lambda: rig.json(topic)["state"] == "ON")
         rig.tell("bridge/request/health_check", "")
         rig.wait(lambda: rig.peer.payloads("shelly/bridge/response/health_check"))
-        assert len(rig.peer.payloads(event)) == 5
+        assert len(rig.peer.payloads(event)) == 6
 
 
 @pytest.mark.parametrize("dies", ["account", "integrator"])
@@ -244,12 +314,6 @@ def test_the_state_is_right_when_either_source_dies(tmp_path: Path, dies: str) -
         assert rig.text(f"{relay.hex_id}/availability") == "online"
 
 
-def answers(rig: AccountRig, relays: list[Device]) -> int:
-    """How many results were heard."""
-    topics = [f"shelly/{relay.hex_id}/relay/0/result" for relay in relays]
-    return sum(len(rig.peer.payloads(topic)) for topic in topics)
-
-
 def carried_out(results: list[dict[str, Any]]) -> tuple[set[int], int]:
     """The commands that the cloud took, and how many were sent without any answer."""
     taken = {result["trid"] for result in results if result["stage"] in ("accepted", "confirm")}
@@ -268,14 +332,16 @@ def test_a_storm_of_events_and_commands_by_two_sources(tmp_path: Path, dies: str
         has_both_ways(rig, *relays, button)
         presses = commands = STORM
         event = f"shelly/{button.hex_id}/input/0/event"
+        answers = Count(rig, *(f"shelly/{relay.hex_id}/relay/0/result" for relay in relays))
 
         def press_all() -> None:
+            told = Count(rig, event)
             for number in range(presses):
                 press(rig, button, ("S", "SS", "L")[number % 3])
                 for relay in relays:
                     relay.measure()
                 # A broker drops what a slow subscriber does not take.
-                rig.wait(lambda number=number: len(rig.peer.payloads(event)) > number - 100)  # type: ignore[misc]  # mypy and lambda defaults
+                rig.wait(lambda number=number: told() > number - 100, LONG)  # type: ignore[misc]  # as above
 
         pressing = threading.Thread(target=press_all)
         pressing.start()
@@ -291,9 +357,10 @@ def test_a_storm_of_events_and_commands_by_two_sources(tmp_path: Path, dies: str
             sent[relay.hex_id] += 1
             if number % 25 == 0:
                 # Nor does it keep more results than a thousand.
-                rig.wait(lambda number=number: answers(rig, relays) > number - 100, limit=30)  # type: ignore[misc]  # as above
+                rig.wait(lambda number=number: answers() > number - 100, LONG)  # type: ignore[misc]  # as above
         pressing.join()
-        rig.wait(lambda: len(rig.peer.payloads(event)) >= presses, limit=30)
+        told = Count(rig, event)
+        rig.wait(lambda: told() >= presses, LONG)
 
         def finished() -> bool:
             finals = [
@@ -304,7 +371,7 @@ def test_a_storm_of_events_and_commands_by_two_sources(tmp_path: Path, dies: str
             ]
             return len(finals) >= commands
 
-        rig.wait(finished, limit=60)
+        rig.wait(finished, LONG)
         assert len(rig.peer.payloads(event)) == presses
         for relay in relays:
             trids = [each.trid for each in relay.received if each.refusal is None]
