@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from bridge import log
 from bridge.assembly import account_settings, integrator_settings, mqtt_settings
 from bridge.cli.options import add_config, load_config
+from bridge.cli.outbound_check import check_outbound
 from bridge.cli.table import print_table
 from bridge.config import Config
 from bridge.dial import Attempt, describe
@@ -30,6 +31,11 @@ def register(commands: Any) -> None:
     parser = commands.add_parser("check", help="check the configuration and try everything in it")
     add_config(parser)
     parser.add_argument("--offline", action="store_true", help="check the configuration only")
+    parser.add_argument(
+        "--show-secret",
+        action="store_true",
+        help="print the address that devices connect to with the secret in it",
+    )
     parser.set_defaults(execute=execute)
 
 
@@ -43,6 +49,9 @@ def execute(options: argparse.Namespace) -> int:
     ]
     if not options.offline:
         checks += _online(config, same_address)
+        if config.outbound.enabled:
+            show = options.show_secret
+            checks.append(("outbound", lambda: check_outbound(config, show_secret=show)))
     rows, failed = [], False
     for name, check in checks:
         try:
@@ -93,7 +102,7 @@ def _broker(config: Config) -> str:
 
 def _token(settings: IntegratorSettings) -> str:
     http = HttpClient(settings.context, settings.resolve)
-    TokenKeeper(lambda: fetch_token(http, settings), lambda _: None).get()
+    TokenKeeper(lambda: fetch_token(http, settings), lambda _: None).get("")
     return "the cloud gave an access token"
 
 

@@ -15,9 +15,11 @@ from typing import Any
 
 from bridge.assembly import mqtt_settings
 from bridge.cli.options import add_config, load_config
+from bridge.cli.outbound_check import device_address
 from bridge.config import Config
 from bridge.core.model import Json
 from bridge.core.topics import Topics
+from bridge.core.visitors import LINK
 from bridge.device_http import DeviceClient, Identity, RefusedError
 from bridge.errors import (
     AuthError,
@@ -37,6 +39,8 @@ ARRIVAL_LIMIT = 15.0
 """How long (s) it may take from there to MQTT."""
 
 _LOOK = 0.5
+"""How often (s) the device is asked anew; it has few connections, and cannot tell by itself."""
+
 _REBOOT_DELAY = 500
 """Milliseconds that a device waits before it reboots, so that it can still answer."""
 
@@ -133,23 +137,14 @@ class _Enrolment:
 
     def _address(self) -> str:
         """The address that the device is to connect to."""
-        outbound = self._config.outbound
-        listen = outbound.listen
+        listen = self._config.outbound.listen
         if self._options.bridge is not None:
-            place = self._options.bridge
-            if not place.rpartition("]")[2].count(":"):
-                place = f"{place}:{listen.port}"
-        else:
-            seen = self._client.own_address()
-            host = listen.host.strip("[]")
-            everywhere = host in ("0.0.0.0", "::", "")  # noqa: S104 - it is compared, not bound
-            if listen.is_loopback and not seen.startswith("127."):
-                text = f"is {listen}, which no device can reach; listen on 0.0.0.0"
-                raise ConfigError([Problem("configuration", None, "outbound.listen", text)])
-            found = seen if everywhere else host
-            place = f"[{found}]:{listen.port}" if ":" in found else f"{found}:{listen.port}"
-        scheme = "wss" if outbound.tls.cert_file else "ws"
-        return f"{scheme}://{place}/shelly/{self._secret}"
+            return device_address(self._config, self._secret, "", self._options.bridge)
+        seen = self._client.own_address()
+        if listen.is_loopback and not seen.startswith("127."):
+            text = f"is {listen}, which no device can reach; listen on 0.0.0.0"
+            raise ConfigError([Problem("configuration", None, "outbound.listen", text)])
+        return device_address(self._config, self._secret, seen)
 
     # What can be done
 
@@ -182,7 +177,9 @@ class _Enrolment:
         """Have it connect nowhere any more."""
         server = self._now.get("server")
         if self._now.get("enable") is not True and server is None:
+            # Perhaps it was reset, or its connection taken out by hand.
             _say("nothing is set in the device")
+            self._take_away()
             return
         ours = self._is_ours
         if not ours:
@@ -266,25 +263,30 @@ class _Enrolment:
         else:
             _say(f"the device is on MQTT as {found.get('topic')}")
 
-    def _ask(self, name: str) -> dict[str, Json] | None:
+    def _ask(self, name: str, **more: Json) -> dict[str, Json] | None:
         """What the bridge answers to a request about the device; None if it does not."""
         topics = Topics(self._config.mqtt.base_topic)
         settings = mqtt_settings(self._config, self._bridge_id)
-        return ask(settings, topics, name, {"id": self._identity.id})
+        return ask(settings, topics, name, {"id": self._identity.id, **more})
 
     def _take_away(self) -> None:
-        """Have the bridge forget the device."""
+        """Have the bridge forget that the device connects to it, if it does know that."""
         try:
-            answer = self._ask("device/remove")
+            answer = self._ask("device/remove", link=LINK)
         except PeerError as error:
             _say(f"the bridge cannot be asked to forget it: {error}")
             return
         if answer is None:
             _say("the bridge does not run; send device/remove later to have it forget the device")
-        elif answer.get("status") == "ok":
-            _say("the bridge has forgotten it")
+            return
+        data = answer.get("data")
+        others = data.get("kept_by") if isinstance(data, dict) else None
+        if answer.get("status") != "ok":
+            _say(f"the bridge has nothing to forget: {answer.get('error')}")
+        elif isinstance(others, list) and others:
+            _say(f"the bridge keeps it, as it comes by {', '.join(map(str, others))} too")
         else:
-            _say(f"the bridge keeps it: {answer.get('error')}")
+            _say("the bridge has forgotten it")
 
     def _shown(self, server: Json) -> str:
         """An address without what may be secret in it: the path, a password, what follows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.core import jsontext
+from bridge.core import jsontext, rpc
 from bridge.core.cloud import HIGHEST_REQUEST
 from bridge.core.effects import CallDevice, Effect, Lane, Publish
 from bridge.core.events import CallAnswered, CommandNotSent, MessageArrived
@@ -79,7 +79,8 @@ class Calls:
         self._last += 1
         self._open[self._last] = call
         end = now.mono + self._registry.settings.limits.timeout
-        self._timers.set(CallDue(self._last), end)
+        limit = rpc.answer_limit(method, self._registry.settings.limits.timeout)
+        self._timers.set(CallDue(self._last), now.mono + limit)
         return [CallDevice(path.link, device.id, method, frame.get("params"), self._last, end)]
 
     def answered(self, event: CallAnswered, _: Now) -> list[Effect]:

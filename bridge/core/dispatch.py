@@ -155,7 +155,10 @@ class Dispatch:
         self._watched.setdefault((route.device, route.channel), []).append(order)
         # A command for a device that sleeps may be sent at any time until its deadline.
         latest = order.deadline if order.waits else now.mono
-        self._timers.set(AnswerDue(order.request), latest + self._limits.timeout)
+        limit = self._limits.timeout
+        if route.native:
+            limit = rpc.answer_limit(route.target.component, limit)
+        self._timers.set(AnswerDue(order.request), latest + limit)
         return [
             SendCommand(
                 route.link,

@@ -16,7 +16,7 @@ from bridge.core import abilities, topics
 from bridge.core.calls import CallDue, Calls
 from bridge.core.connections import Connections, GraceOver
 from bridge.core.dispatch import AnswerDue, Dispatch, ReleaseDue
-from bridge.core.effects import Effect
+from bridge.core.effects import Effect, Lane
 from bridge.core.events import (
     AccessReported,
     BadInput,
@@ -351,6 +351,7 @@ class Engine:
 
     def _broker_up(self, event: BrokerUp, now: Now) -> list[Effect]:
         effects = self._refill.broker_up(event.protocol, now)
+        effects += self._requests.health_again(Lane.REFILL)
         return [*effects, *self._retained.broker_up(event)]
 
     def _tell(self, key: DiscoveryDue | StubsOver, now: Now) -> list[Effect]:

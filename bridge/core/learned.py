@@ -27,6 +27,11 @@ _BLE_DEVICE = re.compile(r"bthomedevice:([0-9]{1,6})", re.ASCII)
 _LONGEST_PERIOD = 31 * 86_400.0
 """More than any device can be told to sleep (s)."""
 
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+"""Controls of terminals and of the direction of a text; joiners are needed by some scripts."""
+
 _UNITS = {"s": 1, "m": 60, "h": 3_600}
 """Seconds in the units of Gen1's `sleep_mode`."""
 
@@ -210,12 +215,11 @@ def firmware_in(status: Mapping[str, Json]) -> str | None:
 
 
 def clean(value: Json) -> str | None:
-    """A name fit to be shown: without control characters, not empty, not endless."""
+    """A name fit to be shown: without what cannot be seen, not empty, not endless."""
     name = text(value)
     if name is None:
         return None
-    printable = "".join(" " if ord(char) < 32 or ord(char) == 127 else char for char in name)
-    return printable.strip()[:LONGEST_NAME] or None
+    return _UNSEEN.sub(" ", name.strip()[:LONGEST_NAME]).strip() or None
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:

@@ -33,6 +33,11 @@ from bridge.core.model import Json
 Call = tuple[str, dict[str, Json]]
 """A method and its parameters."""
 
+RADIO_LIMIT = 60.0
+"""How long (s) a gateway may take for the answer of another device, as aioshelly gives it."""
+
+_BY_RADIO = "blutrv"
+
 _MOVES = {Go.OPEN: "Open", Go.CLOSE: "Close", Go.STOP: "Stop"}
 
 
@@ -50,6 +55,15 @@ def encode(send: SendCommand) -> Call:
 def knows(component: str) -> bool:
     """Whether components of that type can be told anything."""
     return component in _COMPONENTS
+
+
+def answer_limit(component: str, usual: float) -> float:
+    """How long (s) an answer may take, where it usually may take `usual`.
+
+    `component` is one's type, or a method of it in any case.
+    """
+    by_radio = component.partition(".")[0].lower() == _BY_RADIO
+    return max(usual, RADIO_LIMIT) if by_radio else usual
 
 
 def settled(command: Command, target: Target, state: Json) -> Command:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bridge.core import jsontext
 from bridge.core.ids import device_from_hex
 from bridge.core.kinds.convert import text
+from bridge.core.merge import weight
 from bridge.core.model import DeviceId, Json
 from bridge.errors import FrameError
 
@@ -114,6 +115,16 @@ def decode(data: bytes) -> Frame:
     if error is not None:
         return Answer(device, number, error=_error(error))
     return Answer(device, number, frame.get("result"))
+
+
+def members(frame: Frame) -> int:
+    """About how much work it is to look at a frame, in members of its content."""
+    match frame:
+        case Told():
+            return weight(frame.status)
+        case Answer():
+            return weight(frame.result)
+    return 0
 
 
 def device_of(source: Json) -> DeviceId:

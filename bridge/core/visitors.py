@@ -8,9 +8,17 @@ from dataclasses import dataclass
 
 from bridge.core.device import Device, Path
 from bridge.core.effects import DropGrant, Effect, Log, Refresh, Release, SaveVisitor
-from bridge.core.events import BadInput, DeviceArrived, DeviceLeft, PressReported, SettingsReported
+from bridge.core.events import (
+    BadInput,
+    DeviceArrived,
+    DeviceLeft,
+    PressReported,
+    SettingsReported,
+    StatusReported,
+)
 from bridge.core.grants import Grants
 from bridge.core.learned import learn
+from bridge.core.merge import grows
 from bridge.core.misconduct import Misconduct
 from bridge.core.model import Access, DeviceId, Json, LinkId, Now, SourceKind, Visitor
 from bridge.core.presence import Presence
@@ -18,6 +26,7 @@ from bridge.core.presses import Press
 from bridge.core.publications import Publications
 from bridge.core.registry import Registry
 from bridge.core.results import iso
+from bridge.core.room import Room, load
 from bridge.core.timers import Timers
 
 LINK = LinkId("outbound")
@@ -55,6 +64,7 @@ class Visitors:
         self._presence = presence
         self._grants = grants
         self._misconduct = misconduct
+        self._room = Room()
         self._saved: dict[DeviceId, Visitor] = {}
         self._absent: dict[DeviceId, None] = {}
         """Those that wait for approval and have left, the first that did so first."""
@@ -171,6 +181,26 @@ class Visitors:
         self._presence.list_soon(now)
         return []
 
+    def has_room(self, event: StatusReported | SettingsReported) -> bool:
+        """Whether what a device tells can be remembered beside what all others told."""
+        device = self._registry.devices.get(event.device)
+        if device is None or event.link not in device.paths:
+            return True
+        if isinstance(event, SettingsReported):
+            components = {key: part for key, part in event.settings.items() if ":" in key}
+            return self._room.take(event.device, "settings", load(components))
+        if event.full:
+            return self._room.take(event.device, "status", load(event.status))
+        if not grows(device.status, event.status):
+            return True
+        # Both together is more than what results, and the next whole status sets it right.
+        return self._room.take(event.device, "status", load(device.status) + load(event.status))
+
+    def no_room(self, device: DeviceId) -> list[Effect]:
+        """Count that something of a device was thrown away."""
+        text = "all devices that connect to the bridge tell more than it can remember"
+        return [*self._misconduct.record(BadInput(LINK, "no_room", text, device))]
+
     def saved(self, device_id: DeviceId) -> list[Effect]:
         """Remember what is known of a device, if that has changed."""
         device = self._registry.devices.get(device_id)
@@ -193,9 +223,23 @@ class Visitors:
         effects += self._presence.describe(device, now)
         return effects + self._presence.judge(device, now)
 
+    def part(self, device: Device, now: Now) -> list[Effect]:
+        """Somebody wants a device to connect no more, and it has other ways here; they stay."""
+        if LINK not in device.paths:
+            return []
+        effects = self._grants.leave(device, LINK, now)
+        effects += [
+            Release(device.id, SourceKind.OUTBOUND),
+            SaveVisitor(Visitor(device.id), gone=True),
+        ]
+        self.forget(device.id)
+        effects += self._presence.describe(device, now)
+        return effects + self._presence.judge(device, now)
+
     def forget(self, device: DeviceId) -> None:
         """A device was taken away."""
         self._saved.pop(device, None)
+        self._room.leave(device)
         self._timers.cancel(AwayTooLong(device))
 
     def pressed(self, event: PressReported, now: Now) -> list[Effect]:

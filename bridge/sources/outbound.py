@@ -9,7 +9,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import quote
@@ -20,11 +20,12 @@ from bridge.core import rpc, rpc_frames
 from bridge.core.effects import CallDevice, SendCommand
 from bridge.core.events import BadInput, CommandNotSent, LinkChanged, RefreshAnswered
 from bridge.core.model import DeviceId, Json, LinkId, LinkState, SourceKind
+from bridge.core.room import Room
 from bridge.errors import FrameError
 from bridge.sources.base import Sink
-from bridge.sources.outbound_allowance import Allowance
+from bridge.sources.outbound_allowance import DEVICE, TURNS, Allowance, Bucket
 from bridge.sources.outbound_device import Shared, Visit
-from bridge.sources.outbound_door import FLOOD, FULL, Refusal
+from bridge.sources.outbound_door import FLOOD, FULL, NEWCOMERS, Refusal
 from bridge.sources.outbound_feed import Feed
 from bridge.sources.outbound_known import Known, Order
 from bridge.sources.outbound_server import DeviceServer
@@ -64,9 +65,18 @@ class OutboundSettings:
 class OutboundSource:
     """All devices that dial out to us."""
 
-    def __init__(self, settings: OutboundSettings, sink: Sink, on_crash: CrashHook) -> None:
-        """Bind the listener; raises `StartError` if that fails."""
-        self._sink = self._feed = Feed(sink, on_crash)
+    def __init__(
+        self,
+        settings: OutboundSettings,
+        sink: Sink,
+        on_crash: CrashHook,
+        rounds: Callable[[], int] | None = None,
+    ) -> None:
+        """Bind the listener; raises `StartError` if that fails.
+
+        `rounds` counts those of the engine, which then is never given much at once.
+        """
+        self._sink = self._feed = Feed(sink, on_crash, rounds)
         self._server = DeviceServer(
             settings.host,
             settings.port,
@@ -84,6 +94,7 @@ class OutboundSource:
             self._server.run,
             settings.passwords,
             partial(_without, settings.secret),
+            Room(),
         )
         self._known: dict[DeviceId, Known] = {}
         """Changed by the server's thread only; others look up single devices."""
@@ -167,6 +178,7 @@ class OutboundSource:
         visit = self._visits.get(wire)
         try:
             frame = rpc_frames.decode(data)
+            wire.pay_for(rpc_frames.members(frame))
             if visit is None:
                 visit = self._welcome(frame.device, wire, data)
             if visit is not None:
@@ -187,8 +199,15 @@ class OutboundSource:
             self._turn_away(wire, FULL, "too many connections")
             return None
         if known is None:
+            if not self._server.admit(wire):
+                self._turn_away(wire, NEWCOMERS, "too many devices")
+                return None
             self._forget_some()
-            known = self._known[device] = Known(device, Allowance(now))
+            known = Known(device, Allowance(now, DEVICE), Bucket(TURNS, now))
+        self._note_turns(known, now)
+        # Who came last is forgotten last.
+        self._known.pop(device, None)
+        self._known[device] = known
         wire.pay_with(known.allowance)
         if known.allowance.wait(now) > LONGEST_DEBT:
             self._turn_away(wire, FLOOD, "too much")
@@ -200,6 +219,15 @@ class OutboundSource:
         visit = self._visits[wire] = Visit(known, wire, self._shared)
         visit.begin()
         return visit
+
+    def _note_turns(self, known: Known, now: float) -> None:
+        """A connection is about to take the place of one; two that go on doing so are told of."""
+        if known.visit is None or not known.visit.wire.is_open:
+            return
+        known.turns.take(now, 1)
+        if known.turns.left(now) < 0:
+            text = "two connections take turns as this device; is its id used twice?"
+            self._sink(BadInput(LINK, "turns", text, known.device))
 
     def _turn_away(self, wire: Wire, refusal: Refusal, reason: str) -> None:
         self.refused(wire.address, refusal)
@@ -251,8 +279,12 @@ class OutboundSource:
             return
         for device, known in list(self._known.items()):
             if known.visit is None and not known.waiting:
-                del self._known[device]
+                self._forget(device)
                 return
+
+    def _forget(self, device: DeviceId) -> None:
+        del self._known[device]
+        self._shared.room.leave(device)
 
     def broken(self, wire: Wire, error: FrameError) -> None:
         """See `outbound_server.Owner`."""
@@ -299,6 +331,7 @@ class OutboundSource:
             return
         known.muted = True
         known.dynamic = known.configured = None
+        self._shared.room.leave(device)
         if known.visit is None:
             del self._known[device]
 

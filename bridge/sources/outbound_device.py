@@ -17,7 +17,7 @@ from typing import Any
 
 from websockets.frames import CloseCode
 
-from bridge.core import rpc_frames
+from bridge.core import rpc, rpc_frames
 from bridge.core.events import (
     BadInput,
     CallAnswered,
@@ -31,8 +31,9 @@ from bridge.core.events import (
     SettingsReported,
     StatusReported,
 )
-from bridge.core.merge import within_bounds
+from bridge.core.merge import MOST_STATUS, grows, weight, within_bounds
 from bridge.core.model import DeviceId, Json, LinkId
+from bridge.core.room import Room, load
 from bridge.core.rpc_frames import Answer, Asked, CallError, Frame, Happened, Told
 from bridge.core.sleep import wake_period
 from bridge.digest import RpcChallenge
@@ -52,7 +53,6 @@ MOST_DYNAMIC = 256
 """Dynamic components of one device."""
 
 _DENIED = 401
-_BY_RADIO = "BluTRV.Call"
 
 
 class _Gone(PeerError):
@@ -78,6 +78,8 @@ class Shared:
     passwords: Mapping[DeviceId, str]
     hide: Callable[[Json], Json]
     """Takes the secret of our address out of what a device answers to a call."""
+    room: Room
+    """For the dynamic components of all."""
 
 
 class Visit:
@@ -90,7 +92,9 @@ class Visit:
         self._link = shared.link
         self._numbers = itertools.count(1)
         self._turn = asyncio.Lock()
-        self._open: tuple[int, asyncio.Future[Answer]] | None = None
+        self._radio_turn = asyncio.Lock()
+        """Apart, since what a gateway asks by radio may take long, and all else is quick."""
+        self._open: dict[int, asyncio.Future[Answer]] = {}
         self._challenge: RpcChallenge | None = None
         self._in_line = 0
         self._gone = False
@@ -133,8 +137,9 @@ class Visit:
         self._gone = True
         if self._interview is not None:
             self._interview.cancel()
-        if self._open is not None and not self._open[1].done():
-            self._open[1].set_exception(_Gone("the connection was lost"))
+        for future in self._open.values():
+            if not future.done():
+                future.set_exception(_Gone("the connection was lost"))
         if self._awaited and self.known.visit in (None, self):
             self._awaited = False
             self._tell(RefreshAnswered(self._link, self.known.device, "failed"))
@@ -161,9 +166,16 @@ class Visit:
             self._whole(told.status)
             return
         if known.dynamic is not None:
-            news = {key: part for key, part in told.status.items() if key in known.dynamic}
-            known.dynamic = within_bounds(known.dynamic, news)
+            self._remember({key: part for key, part in told.status.items() if key in known.dynamic})
         self._tell(StatusReported(self._link, known.device, told.status))
+
+    def _remember(self, news: dict[str, Json]) -> None:
+        """Dynamic components told something; what is too much is passed on only."""
+        known = self.known
+        before = known.dynamic or {}
+        after = within_bounds(before, news)
+        if not grows(before, news) or self._shared.room.take(known.device, "dynamic", load(after)):
+            known.dynamic = after
 
     def _whole(self, status: dict[str, Json]) -> None:
         """A whole status, in which the dynamic components are missing.
@@ -194,10 +206,11 @@ class Visit:
 
     def _answer(self, answer: Answer) -> None:
         number = answer.number
-        if self._open is None or type(number) is not int or number != self._open[0]:
+        future = self._open.get(number) if type(number) is int else None
+        if future is None:
             raise FrameError("unknown_answer", "an answer to nothing that was asked")
-        if not self._open[1].done():
-            self._open[1].set_result(answer)
+        if not future.done():
+            future.set_result(answer)
 
     def _tell(self, event: Event) -> None:
         if not self.known.muted:
@@ -236,14 +249,14 @@ class Visit:
         if self._challenge is not None and password is not None:
             auth = self._challenge.answer(password)
         future = asyncio.get_running_loop().create_future()
-        self._open = number, future
+        self._open[number] = future
         try:
             if not self.wire.send(rpc_frames.call(number, method, parameters, auth)):
                 raise _Gone("the connection was lost")
-            limit = timing.relay_limit if method == _BY_RADIO else timing.answer_limit
+            limit = timing.relay_limit if _is_by_radio(method) else timing.answer_limit
             return await asyncio.wait_for(future, limit)
         finally:
-            self._open = None
+            del self._open[number]
 
     # Commands
 
@@ -257,7 +270,7 @@ class Visit:
 
     async def _carry_out(self, order: Order) -> None:
         try:
-            async with self._turn:
+            async with self._radio_turn if _is_by_radio(order.method) else self._turn:
                 if self._gone:
                     self._pass_on(order)
                 elif time.monotonic() >= order.deadline:
@@ -341,11 +354,11 @@ class Visit:
         except TimeoutError:
             return "timeout"
         except FrameError as error:
-            self._tell(BadInput(self._link, error.kind, str(error), self.known.device))
+            self._complain(error.kind, str(error))
             return "failed"
         except _RefusedError as refused:
             text = str(self._shared.hide(f"it does not answer questions: {refused.error}"))
-            self._tell(BadInput(self._link, "refused_question", text, self.known.device))
+            self._complain("refused_question", text)
             return "not_authorized" if refused.error.code == _DENIED else "failed"
         except _Gone:
             return "failed"
@@ -354,6 +367,7 @@ class Visit:
     async def _ask_for_components(self) -> dict[str, Json]:
         """Learn which dynamic components there are; gives their part of the settings."""
         listed: dict[str, Mapping[str, Json]] = {}
+        heavy = 0
         for _ in range(MOST_PAGES):
             question = {
                 "offset": len(listed),
@@ -369,15 +383,34 @@ class Visit:
                     raise
                 # Firmware before 1.3, and displays, have neither the method nor such components.
                 break
-            news = page.keys() - listed.keys()
-            listed |= page
+            news = {key: _known_parts(item) for key, item in page.items() if key not in listed}
+            heavy += weight(news)
+            if heavy > MOST_STATUS:
+                self._complain("too_large", "it has more dynamic components than any device")
+                break
+            listed |= news
             if not news or len(listed) >= min(total, MOST_DYNAMIC):
                 break
-        self.known.dynamic = {
+        dynamic = {
             key: item["status"] if isinstance(item.get("status"), dict) else {}
             for key, item in listed.items()
         }
+        if not self._shared.room.take(self.known.device, "dynamic", load(dynamic)):
+            self._complain("no_room", "all devices together have too many dynamic components")
+            dynamic, listed = {}, {}
+        self.known.dynamic = dynamic
         return {key: _configuration(item) for key, item in listed.items()}
+
+    def _complain(self, kind: str, text: str) -> None:
+        self._tell(BadInput(self._link, kind, text, self.known.device))
+
+
+def _is_by_radio(method: str) -> bool:
+    return rpc.answer_limit(method, 0.0) > 0
+
+
+def _known_parts(item: Mapping[str, Json]) -> dict[str, Json]:
+    return {part: item[part] for part in ("status", "config", "attrs") if part in item}
 
 
 def _configuration(item: Mapping[str, Json]) -> Json:

@@ -52,6 +52,7 @@ NAMELESS = Refusal("nameless", "it never said which device it is")
 CROWD = Refusal("crowd", "too many connections from its address wait to be let in")
 FULL = Refusal("full", "too many connections are open")
 FLOOD = Refusal("flood", "the device sent far too much a moment ago")
+NEWCOMERS = Refusal("newcomers", "too many different devices have come from its address")
 UNSECURED = Refusal("unsecured", "the TLS handshake failed; perhaps it does not trust us")
 
 Judged = Refusal | None

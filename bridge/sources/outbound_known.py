@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bridge.core.model import DeviceId, Json
-from bridge.sources.outbound_allowance import Allowance
+from bridge.sources.outbound_allowance import Allowance, Bucket
 
 if TYPE_CHECKING:
     from bridge.sources.outbound_device import Visit
@@ -33,6 +33,8 @@ class Known:
 
     device: DeviceId
     allowance: Allowance
+    turns: Bucket
+    """How often a new connection may take the place of one that is there."""
     visit: Visit | None = None
     address: str | None = None
     """From where it connected last."""

@@ -25,6 +25,7 @@ from websockets.frames import CloseCode
 
 from bridge.errors import FrameError, StartError
 from bridge.sources import outbound_door as door
+from bridge.sources.outbound_allowance import Places
 from bridge.sources.outbound_door import Door, Refusal
 from bridge.sources.outbound_wire import Wire
 from bridge.sources.timing import OutboundTiming
@@ -45,6 +46,8 @@ _BACKLOG = 512
 _FILES = 4_096
 """Open files that the process asks for; the usual limit is 1,024."""
 _PATIENCE = 0.1
+_UNREAD = 32_768
+"""Bytes that a connection may have in the kernel, and so at most come at once; it takes double."""
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +99,7 @@ class DeviceServer:
         context: ssl.SSLContext | None = None,
     ) -> None:
         """Bind to `host` and `port` (0: any free one); raises `StartError` if that fails."""
-        self._socket = _bind(host, port)
+        self._socket = bind(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._door = Door(secret)
         self._owner = owner
@@ -119,6 +122,7 @@ class DeviceServer:
         """How many of them there are from one place."""
         self._nameless: set[Wire] = set()
         """Connections that have, and have not named a device."""
+        self._places = Places()
         self._tasks: set[asyncio.Task[None]] = set()
         self._crash: BaseException | None = None
 
@@ -311,6 +315,15 @@ class DeviceServer:
             self._nameless.discard(wire)
         return True
 
+    def admit(self, wire: Wire) -> bool:
+        """A connection is of a device never seen before; False if its place has had too many."""
+        now = asyncio.get_running_loop().time()
+        newcomers = self._places.at(neighbourhood(wire.address), now).newcomers
+        if newcomers.left(now) < 1:
+            return False
+        newcomers.take(now, 1)
+        return True
+
     @property
     def _named(self) -> int:
         return sum(1 for wire in self._wires if wire.named)
@@ -340,6 +353,9 @@ class DeviceServer:
             wire.close(CloseCode.TRY_AGAIN_LATER, "too many connections")
             return
         self._nameless.add(wire)
+        now = asyncio.get_running_loop().time()
+        place = self._places.at(neighbourhood(wire.address), now)
+        wire.pay_along(place.allowance, self._places.everybody(now))
         _log.debug("%s: a device connected", wire.address)
 
     def message(self, wire: Wire, data: bytes) -> None:
@@ -374,7 +390,8 @@ def neighbourhood(address: str) -> str:
     return str(IPv6Network((address.partition("%")[0], 64), strict=False))
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens; raises `StartError`, from the `OSError`, if that fails."""
     address = host.strip("[]")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     both = address == "::" and socket.has_dualstack_ipv6()
@@ -386,6 +403,8 @@ def _bind(host: str, port: int) -> socket.socket:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise StartError(f"outbound: cannot listen on {host}:{port}: {reason}") from error
     made.setblocking(False)
+    # Those that are accepted have it too.
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UNREAD)
     return made
 
 

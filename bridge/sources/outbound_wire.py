@@ -22,7 +22,7 @@ from websockets.typing import Subprotocol
 
 from bridge.errors import FrameError
 from bridge.sources import outbound_door as door
-from bridge.sources.outbound_allowance import Allowance
+from bridge.sources.outbound_allowance import Allowance, Purse
 from bridge.sources.outbound_door import Door, Refusal
 from bridge.sources.timing import OutboundTiming
 
@@ -102,7 +102,7 @@ class Wire(asyncio.Protocol):
         self._over_since: float | None = None
         """Since when it has been sending too much."""
         self._born = self._heard = self._pinged = asyncio.get_running_loop().time()
-        self._allowance = Allowance(self._born)
+        self._purse = Purse(self._born)
 
     # What asyncio calls.
 
@@ -138,7 +138,7 @@ class Wire(asyncio.Protocol):
         """See `asyncio.Protocol`."""
         if self._protocol is not None:
             self._heard = asyncio.get_running_loop().time()
-            self._allowance.take(self._heard, 0, len(data))
+            self._purse.take(self._heard, size=len(data))
             self._frames(self._protocol, data)
         elif not self._over:
             self._request(data)
@@ -194,16 +194,19 @@ class Wire(asyncio.Protocol):
 
     def _frames(self, protocol: ServerProtocol, data: bytes) -> None:
         protocol.receive_data(data)
-        self._frames_left += [
-            event for event in protocol.events_received() if isinstance(event, Frame)
-        ]
+        events = protocol.events_received()
+        if not self._over:
+            self._frames_left += [event for event in events if isinstance(event, Frame)]
+        elif self._purse.wait(self._heard) > 0:
+            # It is to agree that the connection ends, not to send on for as long as it may.
+            self._transport.pause_reading()
         self._work_off(protocol)
 
     def _work_off(self, protocol: ServerProtocol) -> None:
         """Take the frames that came, as far as the allowance goes."""
         if not self._over:
             try:
-                while self._frames_left and not self._must_rest():
+                while not self._must_rest() and self._frames_left:
                     self._take(self._frames_left.popleft())
                 self._check(protocol)
             except FrameError as error:
@@ -223,10 +226,10 @@ class Wire(asyncio.Protocol):
             return True
         loop = asyncio.get_running_loop()
         now = loop.time()
-        wait = self._allowance.wait(now)
-        if wait > 0 and self._over_since is None:
+        if self._purse.own.wait(now) > 0 and self._over_since is None:
             self._over_since = now
-        if wait <= 0 and self._keeper.is_busy:
+        wait = self._purse.wait(now)
+        if wait <= 0 and self._keeper.is_busy and not self._purse.is_quiet(now):
             wait = _BUSY_WAIT
         if wait <= 0:
             return False
@@ -247,8 +250,16 @@ class Wire(asyncio.Protocol):
 
     def pay_with(self, allowance: Allowance) -> None:
         """Have a device's allowance count, which lasts from one connection to the next."""
-        self._allowance.move_to(allowance, asyncio.get_running_loop().time())
-        self._allowance = allowance
+        self._purse.own.move_to(allowance, asyncio.get_running_loop().time())
+        self._purse.own = allowance
+
+    def pay_along(self, place: Allowance, everybody: Allowance) -> None:
+        """Have it count besides with what comes from its place, and from all."""
+        self._purse.join(place, everybody)
+
+    def pay_for(self, members: int) -> None:
+        """A message had so many members."""
+        self._purse.take(asyncio.get_running_loop().time(), members=members)
 
     def _take(self, event: Frame) -> None:
         if self._over or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
@@ -263,7 +274,7 @@ class Wire(asyncio.Protocol):
             message = bytes(self._message)
             self._message.clear()
             self._fragments = 0
-            self._allowance.take(asyncio.get_running_loop().time(), 1, 0)
+            self._purse.take(asyncio.get_running_loop().time(), messages=1)
             self._keeper.message(self, message)
 
     def _check(self, protocol: ServerProtocol) -> None:
@@ -349,7 +360,7 @@ class Wire(asyncio.Protocol):
             self._heard = now
         if self._over_since is None:
             return False
-        if self._allowance.is_half_full(now):
+        if self._purse.own.is_half_full(now):
             self._over_since = None
             return False
         return now - self._over_since > self._timing.flood_limit

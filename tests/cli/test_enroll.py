@@ -14,6 +14,8 @@ import pytest
 from bridge import config
 from bridge.app import Bridge
 from bridge.cli import enroll
+from bridge.core.ids import device_from_hex
+from bridge.core.model import Grant
 from bridge.simulator.broker import Broker
 from bridge.simulator.outbound import Unit
 from bridge.simulator.outbound_http import DevicePage
@@ -101,6 +103,41 @@ def test_from_the_factory_to_mqtt_and_back(cli: Cli, home: Make) -> None:
         assert "the bridge has forgotten it" in undone.out
         twice = cli("enroll", address, "--remove", "-c", house.file)
         assert (twice.code, "nothing is set" in twice.out) == (0, True)
+        assert "the bridge has nothing to forget" in twice.out
+
+
+def test_a_device_that_was_reset_is_forgotten_all_the_same(cli: Cli, home: Make) -> None:
+    house = home()
+    address = house.page()
+    with house.bridge():
+        assert cli("enroll", address, "-c", house.file).code == 0
+        house.unit.dial("")
+        wait_until(lambda: not house.unit.connected)
+        house.unit.config = {"enable": False, "server": None, "ssl_ca": "ca.pem"}
+        house.unit.pending = dict(house.unit.config)
+        undone = cli("enroll", address, "--remove", "-c", house.file)
+        assert (undone.code, undone.err) == (0, "")
+        assert "nothing is set in the device" in undone.out
+        assert "the bridge has forgotten it" in undone.out
+    with Store.open(house.file.parent / "data", exclusive=False) as store:
+        assert store.visitors() == []
+
+
+def test_a_device_that_comes_by_the_cloud_too_keeps_its_consent(cli: Cli, home: Make) -> None:
+    house = home()
+    device = house.device
+    grant = Grant(device_from_hex(device.hex_id), "localhost", device.code, "relay", ("x",), True)
+    with Store.open(house.file.parent / "data", exclusive=True) as store:
+        store.put_grant(grant, at=1.0)
+    address = house.page()
+    with house.bridge():
+        assert cli("enroll", address, "-c", house.file).code == 0
+        undone = cli("enroll", address, "--remove", "-c", house.file)
+        assert (undone.code, undone.err) == (0, "")
+        assert "the bridge keeps it, as it comes by localhost too" in undone.out
+    with Store.open(house.file.parent / "data", exclusive=False) as store:
+        assert [each.device for each in store.grants()] == [grant.device]
+        assert store.visitors() == []
 
 
 def test_it_sees_the_device_arrive_where_nothing_is_retained(cli: Cli, home: Make) -> None:

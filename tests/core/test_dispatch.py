@@ -281,6 +281,17 @@ def test_a_native_toggle_without_a_method_goes_by_the_latest_state(desk: Desk) -
 # Limits
 
 
+def test_a_gateway_may_take_long_for_what_it_asks_by_radio(desk: Desk) -> None:
+    asked = desk.submit(ON, before={"state": "OFF"}, native="blutrv")
+    desk.wait(59)
+    assert desk.results[asked] == []
+    desk.answer(state="ON")
+    assert [status for status, _ in desk.results[asked]] == ["ok", "ok"]
+    asked = desk.submit(OFF, before={"state": "ON"}, native="blutrv")
+    desk.wait(61)
+    assert desk.results[asked] == [("timeout", "sent")]
+
+
 def test_a_command_whose_time_is_over_is_never_sent(desk: Desk) -> None:
     command = desk.submit(ttl=0.0)
     assert desk.sent == []

@@ -251,6 +251,8 @@ def test_the_firmware_that_a_status_mentions() -> None:
         ("Pump", "Pump"),
         ("  Pump\n", "Pump"),
         ("a\x00b\x1fc\x7fd", "a b c d"),
+        ("a\x9b31mb\u202ec\ufeff\u2066", "a 31mb c"),
+        ("\U0001f468\u200d\U0001f469", "\U0001f468\u200d\U0001f469"),
         ("Küche +/#", "Küche +/#"),
         ("x" * 1_000, "x" * LONGEST_NAME),
         ("", None),

@@ -31,6 +31,7 @@ from bridge.core.events import (
     StatusReported,
 )
 from bridge.core.model import DeviceId, LinkId, LinkState, ListedDevice, SourceKind, Visitor
+from bridge.core.room import MOST_BEYOND
 from bridge.core.visitors import LINK, MOST_PENDING, MOST_VISITORS
 from tests.core.dialogue import DEVICE, HOST, OTHER, ROOT, Dialogue, Reply, grant
 
@@ -172,6 +173,7 @@ def test_a_device_that_an_account_keeps_is_removed_from_its_own_connection() -> 
     reply = dialogue.asks("device/remove", DEVICE)
     answer = reply.json("shelly/bridge/response/device/remove")
     assert (answer["status"], answer["data"]["kept_by"]) == ("ok", ["home"])
+    assert "remove it in the Shelly app" in answer["data"]["text"]
     assert reply.one(Release) == Release(DEVICE, SourceKind.OUTBOUND)
     assert reply.one(DropGrant).kept
     assert reply.happened() == []
@@ -180,6 +182,81 @@ def test_a_device_that_an_account_keeps_is_removed_from_its_own_connection() -> 
     assert listed["sources"] == ["account"]
     again = dialogue.asks("device/remove", DEVICE).json("shelly/bridge/response/device/remove")
     assert again["status"] == "error"
+
+
+def test_only_the_own_connection_of_a_device_ends_where_that_is_asked_for() -> None:
+    dialogue = both()
+    reply = dialogue.asks("device/remove", json.dumps({"id": DEVICE, "link": "outbound"}))
+    answer = reply.json("shelly/bridge/response/device/remove")
+    assert (answer["status"], answer["data"]["kept_by"]) == ("ok", [HOST])
+    assert reply.one(Release) == Release(DEVICE, SourceKind.OUTBOUND)
+    assert reply.one(SaveVisitor) == SaveVisitor(Visitor(DEVICE), gone=True)
+    assert reply.all(DropGrant) == []
+    assert dialogue.broker[f"{ROOT}/availability"] == "online"
+    assert dialogue.sets("relay/0", "ON").one(SendCommand).link == HOST
+    again = dialogue.asks("device/remove", json.dumps({"id": DEVICE, "link": "outbound"}))
+    assert again.json("shelly/bridge/response/device/remove")["status"] == "ok"
+    assert again.all(SaveVisitor) == []
+
+
+def test_a_device_without_another_way_is_gone_with_its_connection() -> None:
+    dialogue = listens()
+    arrives(dialogue)
+    reply = dialogue.asks("device/remove", json.dumps({"id": DEVICE, "link": "outbound"}))
+    assert not reply.one(DropGrant).kept
+    assert reply.happened() == ["device_removed"]
+
+
+# Room
+
+
+def heavy(components: int) -> dict[str, Any]:
+    return {f"switch:{number}": {"id": number, "output": True} for number in range(components)}
+
+
+def test_what_all_tell_together_has_an_end_and_none_takes_it_from_another() -> None:
+    dialogue = listens()
+    arrives(dialogue)
+    loud = [DeviceId(f"{number:012x}") for number in range(60)]
+    for device in loud:
+        dialogue.says(
+            DeviceArrived(LINK, device), StatusReported(LINK, device, heavy(250), full=True)
+        )
+    held = [len(dialogue.engine._registry.devices[device].channels) for device in loud]
+    assert held[0] == 250
+    assert sum(held) < MOST_BEYOND / 24
+    reply = dialogue.says(StatusReported(LINK, loud[-1], heavy(250), full=True))
+    assert reply.effects == []
+    reply = dialogue.says(StatusReported(LINK, loud[-1], heavy(250), full=False))
+    assert reply.effects == []
+    dialogue.reports({"switch:0": {"id": 0, "output": True}}, link=LINK)
+    assert dialogue.holds(f"{ROOT}/relay/0")["state"] == "ON"
+    arrives(dialogue, OTHER)
+    assert dialogue.holds(f"shelly/{OTHER}/relay/0")["state"] == "OFF"
+
+
+def test_settings_count_as_well() -> None:
+    dialogue = listens()
+    for number in range(100):
+        device = DeviceId(f"{number:012x}")
+        options = {f"enum:{200 + item}": {"options": ["x" * 100] * 90} for item in range(30)}
+        reply = dialogue.says(
+            DeviceArrived(LINK, device),
+            SettingsReported(LINK, device, {**options, **INFO}),
+        )
+    assert "no_room" in reply.all(Log)[-1].text
+
+
+def test_who_goes_leaves_room() -> None:
+    dialogue = listens()
+    for number in range(60):
+        device = DeviceId(f"{number:012x}")
+        dialogue.says(
+            DeviceArrived(LINK, device), StatusReported(LINK, device, heavy(250), full=True)
+        )
+        dialogue.asks("device/remove", device)
+    arrives(dialogue, status=heavy(250))
+    assert len(dialogue.engine._registry.devices[DEVICE].channels) == 250
 
 
 def test_only_what_waits_can_be_approved() -> None:
@@ -572,6 +649,17 @@ def test_a_call_that_nobody_answers_has_an_end() -> None:
     call = calls(dialogue, '{"method": "Shelly.GetStatus"}').one(CallDevice)
     reply = dialogue.says(CommandNotSent(LINK, call.request, "expired", "too late"))
     assert answered(reply)["error"]["message"] == "too late"
+
+
+def test_what_a_gateway_asks_by_radio_may_take_longer() -> None:
+    dialogue = listens(rpc_methods=frozenset({"blutrv.call"}))
+    arrives(dialogue)
+    call = calls(dialogue, '{"method": "BluTRV.Call"}').one(CallDevice)
+    assert call.deadline == dialogue.mono + 10
+    assert dialogue.waits(55).on(f"{ROOT}/rpc/response") == []
+    assert answered(dialogue.says(CallAnswered(LINK, call.request, {})))["result"] == {}
+    calls(dialogue, '{"method": "BluTRV.Call"}').one(CallDevice)
+    assert answered(dialogue.waits(61))["error"]["message"] == "no answer"
 
 
 def test_too_many_calls_are_refused() -> None:

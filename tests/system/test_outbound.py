@@ -210,6 +210,8 @@ def test_an_unknown_device_waits_for_approval(make: Make) -> None:
     rig.wait(lambda: "pending" not in entry())
     rig.stop()
     rig.start()
+    # What was retained is there before the bridge listens for requests again.
+    rig.wait(lambda: rig.text("bridge/state") == "online")
     unit.dial(address(rig))
     rig.wait(lambda: unit.opened == 2)
     rig.wait_online(unit.device)

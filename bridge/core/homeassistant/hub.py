@@ -64,6 +64,8 @@ def message(registry: Registry) -> Message:
         },
         **_links(registry, here),
     }
+    if not registry.settings.manage:
+        del components["restart"]
     identified = {
         component: {"uniq_id": f"{BRIDGE}_{component}", **options}
         for component, options in components.items()

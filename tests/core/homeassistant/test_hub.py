@@ -37,6 +37,10 @@ def test_the_bridge_itself() -> None:
     assert "event_type=value_json.type" in event["val_tpl"]
 
 
+def test_there_is_no_button_that_would_not_work() -> None:
+    assert "restart" not in hub.message(Registry(settings(manage=False))).components
+
+
 def test_connections_have_ids_that_home_assistant_takes() -> None:
     names = ("a.b", "a_b", "a-b", "home", "outbound", 'x"{{', "é")
     message = hub.message(registry(*names))
