@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.log import ForwardWarnings, Redactor, configure, register_secret
+from bridge.log import ForwardWarnings, Redactor, configure, last_resort, register_secret
 
 CANARY = "canary+Geheim/ß 'q\" pq"
 TOKEN = "canary-access-token-0001"
@@ -141,6 +142,25 @@ def test_a_traceback_follows_in_indented_lines(out: io.StringIO) -> None:
 def test_a_stack_is_redacted_too(out: io.StringIO) -> None:
     log.info("here", stack_info=True)
     assert "test_a_stack_is_redacted_too" in out.getvalue()
+
+
+def test_what_nobody_catches_is_logged_and_redacted(out: io.StringIO) -> None:
+    hooks = sys.excepthook, threading.excepthook
+    try:
+        last_resort()
+
+        def fail() -> None:
+            raise OSError(f"cannot send {CANARY}")
+
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join(10)
+        sys.excepthook(ValueError, ValueError(f"{CANARY} too"), None)
+    finally:
+        sys.excepthook, threading.excepthook = hooks
+    assert "cannot send ***" in out.getvalue()
+    assert "ValueError: *** too" in out.getvalue()
+    assert CANARY not in out.getvalue()
 
 
 def test_a_cause_in_a_traceback_is_redacted(out: io.StringIO) -> None:

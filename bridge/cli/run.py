@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import signal
 import sys
 from types import FrameType
@@ -28,6 +29,9 @@ def execute(options: argparse.Namespace) -> int:
     signals = StopSignals()
     config = load_config(options)
     log.configure(config.log.level, config.log.format, config.secrets())
+    log.last_resort()
+    # A core file would hold every secret; those who look for a crash may raise it again.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     bridge = Bridge(config)
     signals.stop(bridge)
     code = bridge.run()

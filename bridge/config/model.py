@@ -63,6 +63,7 @@ class MqttConfig:
     values: bool
     device_state: bool
     raw: bool
+    manage: bool
     tls: TlsConfig
 
 

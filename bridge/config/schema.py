@@ -135,6 +135,12 @@ _MQTT = Section(
         Key("values", values.flag, "false", "also one plain topic per value"),
         Key("device_state", values.flag, "false", "also one JSON topic per device"),
         Key("raw", values.flag, "false", "also the payloads as received"),
+        Key(
+            "manage",
+            values.flag,
+            "true",
+            "requests may restart it, remove devices and the like",
+        ),
         Section(
             "tls",
             model.TlsConfig,

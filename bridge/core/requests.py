@@ -58,7 +58,10 @@ class _Request:
 
 
 MANAGING = frozenset(
-    {"device/approve", "device/remove", "restart", "retained/clean", "consent_url"}
+    {
+        *("device/approve", "device/remove", "device/options", "options"),
+        *("restart", "retained/clean", "consent_url"),
+    }
 )
 """What `mqtt.manage` keeps from those who may publish requests."""
 
@@ -188,16 +191,15 @@ class Requests:
             "devices": len(self._registry.devices),
             "bad_input": dict(self._misconduct.counts),
         }
+        return self.health_again(Lane.STATE)
+
+    def health_again(self, lane: Lane) -> list[Effect]:
+        """`bridge/health` as it was last; nothing before the first."""
+        if not self._health:
+            return []
         topic = self._registry.settings.topics.bridge("health")
-        return [
-            Publish(
-                topic,
-                jsontext.dump(self._health),
-                retain=self._registry.settings.retain,
-                qos=0,
-                lane=Lane.STATE,
-            )
-        ]
+        text = jsontext.dump(self._health)
+        return [Publish(topic, text, retain=self._registry.settings.retain, qos=0, lane=lane)]
 
     def _health_check(self, request: _Request, _: Now) -> list[Effect]:
         links = self._registry.links.values()

@@ -18,7 +18,7 @@ from bridge.core.effects import (
     ScanRetained,
 )
 from bridge.core.events import BadInput, BrokerUp, RefreshAnswered, Vitals
-from bridge.core.requests import LONGEST_REQUEST, MOST_OPEN
+from bridge.core.requests import LONGEST_REQUEST, MANAGING, MOST_OPEN
 from tests.core import payloads
 from tests.core.dialogue import DEVICE, HOST, ROOT, Dialogue, Reply, grant, online, override
 
@@ -237,3 +237,19 @@ def test_a_restart_that_the_broker_kept_is_none(dialogue: Dialogue) -> None:
     reply = dialogue.asks("restart", retain=True, stored=True)
     assert "never run" in refused(reply, "restart")
     assert not reply.all(Restart)
+
+
+@pytest.mark.parametrize("name", sorted(MANAGING))
+def test_what_manages_the_bridge_can_be_kept_from_mqtt(name: str) -> None:
+    dialogue = online(status=payloads.two_switches(), manage=False, consent_url="https://x")
+    reply = dialogue.asks(name, DEVICE)
+    assert "mqtt.manage is off" in refused(reply, name)
+    assert not [each for each in reply.effects if not isinstance(each, Publish)]
+    shown = dialogue.asks(name, DEVICE, asker=7)
+    assert not [each for each in shown.all(Publish) if "mqtt.manage" in each.payload]
+
+
+def test_other_requests_are_nobody_s_secret() -> None:
+    dialogue = online(status=payloads.two_switches(), manage=False)
+    assert answer(dialogue.asks("health_check"), "health_check")["status"] == "ok"
+    assert dialogue.asks("device/refresh", DEVICE).one(Refresh).device == DEVICE
