@@ -55,11 +55,14 @@ def free_port() -> int:
         return port
 
 
-def make_certificate(directory: Path) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1 and its key, as PEM files in `directory`."""
+def make_certificate(directory: Path, later: timedelta = timedelta()) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1 and its key, as PEM files in `directory`.
+
+    It is valid for an hour before and after now, or so much `later`.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) + later
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

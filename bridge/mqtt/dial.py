@@ -16,6 +16,7 @@ from typing import Any
 from bridge.errors import ConnectionLost
 from bridge.mqtt.wakeup import Wakeup
 from bridge.threads import Deadline, spawn
+from bridge.tls import certificate_problem
 
 _Address = tuple[int, Any]
 """Address family and the address as the `socket` module wants it."""
@@ -46,7 +47,7 @@ class Dialer:
             try:
                 return self._open(address, share, wakeup)
             except ssl.SSLCertVerificationError as error:
-                problem = f"its certificate is refused: {error.verify_message}"
+                problem = f"its certificate is refused: {certificate_problem(error)}"
             except OSError as error:
                 problem = _describe(error)
         raise ConnectionLost(problem)

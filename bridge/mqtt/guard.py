@@ -37,6 +37,9 @@ STRIKES = 3
 
 SUSPECT_LIMIT = 200
 
+LONG = 1_000
+"""Characters from which on a publication can be suspected just for its length."""
+
 _FORBIDDEN = re.compile(r"[+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -92,7 +95,9 @@ class Quarantine:
 
     What was unacknowledged when the connection ended is suspect. A suspect is sent only while
     nothing else is on its way; if the broker then hangs up faster than it acknowledges other
-    publications, several times in a row, the topic is barred.
+    publications, several times in a row, the topic is barred. The longest one is barred at once if
+    the broker never acknowledged one as long, with all down to half its length: there may be a
+    limit.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -100,44 +105,69 @@ class Quarantine:
         self._strikes: dict[str, int] = {}
         self._barred: dict[str, tuple[float, Publish]] = {}
         self._terms: dict[str, float] = {}
+        self._longest_taken = LONG
+        self._too_long: int | None = None
+        self._too_long_until = 0.0
+        self._too_long_term = BAR_FIRST / 2
 
     def suspects(self, topic: str) -> bool:
         """Whether the topic may be sent only alone."""
         return topic in self._strikes
 
-    def cleared(self, topic: str) -> None:
-        """The broker acknowledged a publication to the topic."""
+    def cleared(self, publish: Publish) -> None:
+        """The broker acknowledged a publication."""
+        length = len(publish.payload)
+        self._longest_taken = max(self._longest_taken, length)
+        if self._too_long is not None and length >= self._too_long:
+            self._too_long, self._too_long_term = None, BAR_FIRST / 2
         if self._strikes or self._terms:
-            self._strikes.pop(topic, None)
-            self._terms.pop(topic, None)
+            self._strikes.pop(publish.topic, None)
+            self._terms.pop(publish.topic, None)
 
     def bars(self, publish: Publish) -> bool:
         """Whether the topic is barred; then its newest publication is kept for later."""
         entry = self._barred.get(publish.topic)
-        if entry is None:
+        if entry is not None:
+            self._barred[publish.topic] = (entry[0], publish)
+            return True
+        if self._too_long is None or len(publish.payload) < self._too_long:
             return False
-        self._barred[publish.topic] = (entry[0], publish)
+        if self._clock() >= self._too_long_until:
+            return False
+        self._barred[publish.topic] = (self._too_long_until, publish)
         return True
 
-    def ended(
-        self, in_flight: Sequence[Publish], age: float, usual: float | None
-    ) -> Publish | None:
+    def ended(self, in_flight: Sequence[Publish], age: float, usual: float | None) -> list[Publish]:
         """The connection ended `age` s after the last publication; what is barred now, if any.
 
         `usual`: seconds in which the broker acknowledged others, None if it acknowledged nothing.
         """
         if not in_flight or age > AT_ONCE:
             self._strikes.clear()
-            return None
+            return []
+        hung_up = usual is not None and age <= 0.02 + 4 * usual
+        longest = max(len(each.payload) for each in in_flight)
+        if hung_up and longest > self._longest_taken:
+            floor = max(self._longest_taken + 1, longest // 2)
+            return self._bar_for_length([each for each in in_flight if len(each.payload) >= floor])
         topics = {publish.topic for publish in in_flight}
         alone = in_flight[0].topic if len(topics) == 1 else ""
         if alone not in self._strikes:
             if len(self._strikes) > SUSPECT_LIMIT:
                 self._strikes.clear()
             self._strikes |= dict.fromkeys(topics - self._strikes.keys(), 0)
-            return None
-        self._strikes[alone] += usual is not None and age <= 0.02 + 4 * usual
-        return self._bar(in_flight[-1]) if self._strikes[alone] >= STRIKES else None
+            return []
+        self._strikes[alone] += hung_up
+        return [self._bar(in_flight[-1])] if self._strikes[alone] >= STRIKES else []
+
+    def _bar_for_length(self, publishes: Sequence[Publish]) -> list[Publish]:
+        shortest = min(len(each.payload) for each in publishes)
+        self._too_long = min(shortest, self._too_long or shortest)
+        self._too_long_term = min(2 * self._too_long_term, BAR_LONGEST)
+        self._too_long_until = self._clock() + self._too_long_term
+        for each in publishes:
+            self._barred[each.topic] = (self._too_long_until, each)
+        return list({each.topic: each for each in publishes}.values())
 
     def _bar(self, publish: Publish) -> Publish:
         topic = publish.topic
@@ -153,4 +183,7 @@ class Quarantine:
             return []
         now = self._clock()
         free = [topic for topic, (until, _) in self._barred.items() if until <= now]
-        return [self._barred.pop(topic)[1] for topic in free]
+        # Each alone, the shortest first: it shows what the longer ones need not try.
+        self._strikes |= dict.fromkeys(set(free) - self._strikes.keys(), STRIKES - 1)
+        publishes = [self._barred.pop(topic)[1] for topic in free]
+        return sorted(publishes, key=lambda publish: len(publish.payload))

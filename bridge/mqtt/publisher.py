@@ -110,9 +110,10 @@ class Publisher:
         self._superseded.clear()
         age = self._clock() - self._sent_at
         barred = self._quarantine.ended(in_flight, age, self._usual)
-        if barred is not None:
-            self.refusals.add(barred.topic, "the broker hangs up after it")
-            in_flight = []
+        for publish in barred:
+            self.refusals.add(publish.topic, "the broker hangs up after it")
+        topics = {publish.topic for publish in barred}
+        in_flight = [publish for publish in in_flight if publish.topic not in topics]
         self._outbox.give_back([*in_flight, *self._aside.values()])
         self._aside.clear()
 
@@ -127,7 +128,7 @@ class Publisher:
         topic = entry[0].topic
         if number != oldest:
             self._supersede(topic, entry[1])
-        self._quarantine.cleared(topic)
+        self._quarantine.cleared(entry[0])
         if problem is not None:
             self.refusals.add(topic, f"the broker says: {problem}")
         elif entry[0].receipt is not None:

@@ -18,7 +18,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from bridge.simulator.broker_session import (
     KEEPALIVE_TIMEOUT,
@@ -106,7 +106,7 @@ class Broker:
         self._sessions: set[Session] = set()
         self._names = 0
 
-    def __enter__(self) -> Broker:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -307,6 +307,10 @@ class Broker:
         levels = message.topic.split("/")
         for session in list(self._sessions):
             session.offer(sender, delivery, levels)
+
+    def withholds(self, sender: Session, message: Message) -> bool:  # noqa: ARG002 - Hub's signature
+        """See `Hub`; a broker of tests may choose by sender and message."""
+        return self.withhold_puback
 
     def _expires(self, message: Message) -> float | None:
         seconds = dict(message.properties).get(Property.MESSAGE_EXPIRY)

@@ -65,7 +65,6 @@ class Hub(Protocol):
     """What a session needs from the broker around it."""
 
     max_packet_size: int
-    withhold_puback: bool
     refuse: bool
 
     def opened(self, session: Session) -> None:
@@ -79,6 +78,9 @@ class Hub(Protocol):
 
     def route(self, sender: Session, message: Message) -> None:
         """Hand a message to everybody who subscribed to it."""
+
+    def withholds(self, sender: Session, message: Message) -> bool:
+        """Whether a message was taken and is not to be acknowledged."""
 
     def stored(self, text: str) -> list[Delivery]:
         """The retained messages that match a filter."""
@@ -237,7 +239,7 @@ class Session(asyncio.Protocol):
             self._hub.route(self, message)
         if message.qos == 2:
             self._write(Kind.PUBREC, acknowledge(Kind.PUBREC, packet.packet_id))
-        elif message.qos == 1 and not self._hub.withhold_puback:
+        elif message.qos == 1 and not self._hub.withholds(self, message):
             self._write(Kind.PUBACK, acknowledge(Kind.PUBACK, packet.packet_id))
 
     def _acknowledged(self, packet: Acknowledge) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.core import refill
 from bridge.core.effects import Lane, Publish
-from bridge.core.events import BrokerUp
+from bridge.core.events import BrokerUp, Vitals
 from bridge.core.model import DeviceId, LinkId
 from bridge.core.refill import BIRTH_FROM, BIRTH_TO, STATES_AFTER
 from tests.core import payloads
@@ -43,6 +43,15 @@ def test_a_broker_is_told_the_device_before_its_availability_before_its_state() 
     lanes = {publish.lane for publish in reply.all(Publish)[1:]}
     assert lanes == {Lane.REFILL}
     assert dialogue.waits(60).on(TOPIC) == []
+
+
+def test_an_empty_broker_is_told_the_health_again() -> None:
+    dialogue = told()
+    assert dialogue.says(BrokerUp("5")).on("shelly/bridge/health") == []
+    (first,) = dialogue.says(Vitals({"rss": 5})).on("shelly/bridge/health")
+    dialogue.waits(30)
+    (again,) = dialogue.says(BrokerUp("5")).on("shelly/bridge/health")
+    assert (again.payload, again.lane) == (first.payload, Lane.REFILL)
 
 
 def test_home_assistant_is_told_everything_a_moment_after_its_start() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.core.effects import Lane, Publish
 from bridge.mqtt.connection import NO_ANSWER
-from bridge.mqtt.guard import PAYLOAD_LIMIT, STRIKES
+from bridge.mqtt.guard import PAYLOAD_LIMIT
 from bridge.mqtt.publisher import Pace
 from bridge.simulator.broker import Broker
 from tests.brokers import free_port, wait_until
@@ -245,7 +245,7 @@ def test_an_unknown_limit_bars_only_the_topic_that_breaks_it() -> None:
         wait_until(lambda: rig.adapter.refused_publications, 20)
         wait_until(lambda: len(broker.retained) == 11)
         ups = len(rig.ups)
-        assert broker.connections - before <= 4 + STRIKES, "one more where the machine was slow"
+        assert broker.connections - before <= 2, "one more where the machine was slow"
         rig.outbox.put(state(2, "after"))
         wait_until(lambda: broker.retained.get(f"{BASE}/2/relay/0") == b"after")
         assert len(rig.ups) <= ups + 1

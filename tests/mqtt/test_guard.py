@@ -76,7 +76,7 @@ def test_refusals_are_counted_and_named_once(caplog: pytest.LogCaptureFixture) -
 def lost(
     quarantine: Quarantine, *topics: str, age: float = 0.01, usual: float | None = 0.002
 ) -> bool:
-    return quarantine.ended([Publish(topic, "x") for topic in topics], age, usual) is not None
+    return bool(quarantine.ended([Publish(topic, "x") for topic in topics], age, usual))
 
 
 def test_the_topic_after_which_the_broker_hangs_up_is_barred_for_a_while() -> None:
@@ -85,7 +85,7 @@ def test_the_topic_after_which_the_broker_hangs_up_is_barred_for_a_while() -> No
     assert not lost(quarantine, "good", "poison", usual=None)
     assert quarantine.suspects("good")
     assert quarantine.suspects("poison")
-    quarantine.cleared("good")
+    quarantine.cleared(Publish("good", "x"))
     assert not quarantine.suspects("good")
     assert [lost(quarantine, "poison") for _ in range(STRIKES)] == [False, False, True]
     assert quarantine.bars(Publish("poison", "newer"))
@@ -99,7 +99,7 @@ def test_the_topic_after_which_the_broker_hangs_up_is_barred_for_a_while() -> No
     assert quarantine.released() == [], "and the time is longer"
     now[0] += BAR_FIRST
     assert quarantine.released()
-    quarantine.cleared("poison")
+    quarantine.cleared(Publish("poison", "x"))
     assert not quarantine.suspects("poison")
 
 
@@ -114,7 +114,55 @@ def test_other_ends_of_a_connection_bar_nothing() -> None:
         assert not lost(quarantine, "a", age=0.3), "it is not faster than a yes would be"
     for _ in range(5):
         assert not lost(quarantine, "a")
-        quarantine.cleared("a")
+        quarantine.cleared(Publish("a", "x"))
+
+
+def long(topic: str, length: int) -> Publish:
+    return Publish(topic, "x" * length)
+
+
+def test_what_is_longer_than_all_that_was_taken_is_barred_at_the_first_hang_up() -> None:
+    now = [0.0]
+    quarantine = Quarantine(lambda: now[0])
+    quarantine.cleared(long("a", 2_000))
+    flight = [long("a", 1_999), long("b", 2_499), long("c", 5_000), long("d", 4_000)]
+    assert quarantine.ended(flight, 0.01, 0.002) == flight[2:]
+    assert not quarantine.suspects("a")
+    assert not quarantine.bars(long("e", 3_999))
+    assert quarantine.bars(long("f", 6_000))
+    assert quarantine.bars(long("c", 10)), "the newest is kept"
+    now[0] += BAR_FIRST
+    assert quarantine.released() == [long("c", 10), long("d", 4_000), long("f", 6_000)]
+    assert quarantine.suspects("d")
+    assert quarantine.ended([long("d", 4_000)], 0.01, 0.002) == [long("d", 4_000)]
+    assert quarantine.bars(long("f", 6_000)), "none of that length is tried again so soon"
+    now[0] += BAR_FIRST
+    assert quarantine.released() == []
+    assert quarantine.bars(long("d", 4_001))
+
+
+def test_a_long_one_that_is_taken_proves_the_suspicion_wrong() -> None:
+    now = [0.0]
+    quarantine = Quarantine(lambda: now[0])
+    flight = [long("c", 5_000), long("d", 4_000)]
+    assert quarantine.ended(flight, 0.01, 0.002) == flight
+    now[0] += BAR_FIRST
+    assert quarantine.released() == [flight[1], flight[0]]
+    quarantine.cleared(flight[1])
+    assert quarantine.ended(flight[:1], 0.01, 0.002) == flight[:1]
+    assert not quarantine.bars(long("e", 4_500))
+    assert quarantine.bars(long("f", 5_000))
+    now[0] += BAR_FIRST
+    assert quarantine.released() == [flight[0], long("f", 5_000)], "the time begins anew"
+
+
+@pytest.mark.parametrize(("age", "usual"), [(0.01, None), (0.3, 0.002), (5.0, 0.002)])
+def test_length_is_no_suspicion_where_the_broker_did_not_hang_up(
+    age: float, usual: float | None
+) -> None:
+    quarantine = Quarantine()
+    assert quarantine.ended([long("a", 5_000)], age, usual) == []
+    assert not quarantine.bars(long("a", 5_000))
 
 
 def test_suspects_do_not_pile_up() -> None:
