@@ -13,6 +13,7 @@ import threading
 from typing import Any, Self
 
 from bridge.threads import spawn
+from bridge.tls import certificate_problem
 
 _Address = tuple[int, Any]
 """Address family, and the address as the `socket` module wants it."""
@@ -31,18 +32,16 @@ class Attempt:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._news = threading.Event()
-        self._timer = threading.Timer(seconds, self._time_is_up)
-        self._timer.name = f"{name}-limit"
-        self._timer.daemon = True
+        self._over = threading.Event()
         self.aborted = False
         self.timed_out = False
 
     def __enter__(self) -> Self:
-        self._timer.start()
+        spawn(f"{self._name}-limit", self._limit, lambda *_: self.abort())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+        self._over.set()
         with self._lock:
             self._socket = None
 
@@ -54,9 +53,10 @@ class Attempt:
                 shut(self._socket)
         self._news.set()
 
-    def _time_is_up(self) -> None:
-        self.timed_out = True
-        self.abort()
+    def _limit(self) -> None:
+        if not self._over.wait(self._seconds):
+            self.timed_out = True
+            self.abort()
 
     def connect(
         self, address: tuple[str, int], context: ssl.SSLContext, name: str
@@ -102,7 +102,7 @@ class Attempt:
                 answers.append(socket.gaierror(socket.EAI_NONAME, "not a host name"))
             self._news.set()
 
-        spawn(f"{self._name}-lookup", ask, lambda *_: None)
+        spawn(f"{self._name}-lookup", ask, lambda *_: self.abort())
         self._news.wait(self._seconds)
         self._check()
         answer = answers[0] if answers else TimeoutError()
@@ -162,7 +162,7 @@ def describe(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return "its name cannot be resolved"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {error.verify_message}"
+        return f"its certificate is not valid: {certificate_problem(error)}"
     if isinstance(error, ssl.SSLError):
         # An error that was not made by OpenSSL has no reason at all.
         reason = getattr(error, "reason", None) or "unknown reason"

@@ -36,6 +36,14 @@ class NoAnswerError(PeerError):
     """The server did not answer in time."""
 
 
+class NotReachedError(PeerError):
+    """There was no connection to the server, so that it knows nothing of the request."""
+
+
+class NotReachedInTimeError(NotReachedError, NoAnswerError):
+    """There was none in time."""
+
+
 class RateLimitedError(PeerError):
     """The server wants to be asked more rarely; `retry_after` (s) if it said for how long."""
 
@@ -135,13 +143,13 @@ class HttpClient:
         address = self._resolve(host, parts.port or 443)
         attempt = Attempt(f"http-{host}", ask.seconds or self._timeout)
         self._begin(attempt, host)
+        connection = _Connection(host, address, self._context, attempt)
         try:
             with attempt:
-                connection = _Connection(host, address, self._context, attempt)
                 path = parts.path or "/"
                 return _exchange(connection, f"{path}?{parts.query}" if parts.query else path, ask)
         except (OSError, http.client.HTTPException) as error:
-            kind = NoAnswerError if attempt.timed_out else PeerError
+            kind = _kind(connection.reached, attempt.timed_out)
             raise kind(f"{host}: {_reason(error, attempt)}") from None
         finally:
             self._end(attempt)
@@ -195,6 +203,12 @@ def _seconds(header: str | None) -> float | None:
     return min(float(text), LONGEST_WAIT)
 
 
+def _kind(reached: bool, timed_out: bool) -> type[PeerError]:
+    if not reached:
+        return NotReachedInTimeError if timed_out else NotReachedError
+    return NoAnswerError if timed_out else PeerError
+
+
 def _reason(error: Exception, attempt: Attempt) -> str:
     if attempt.timed_out:
         return "it did not answer in time"
@@ -213,7 +227,9 @@ class _Connection(http.client.HTTPSConnection):
         self._address = address
         self._tls = context
         self.attempt = attempt
+        self.reached = False
 
     def connect(self) -> None:
         """Open the connection; TLS checks the name that was asked for."""
         self.sock = self.attempt.connect(self._address, self._tls, self.host)
+        self.reached = True

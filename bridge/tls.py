@@ -7,6 +7,9 @@ from pathlib import Path
 
 from bridge.errors import ConfigError, Problem
 
+_DATES = {9, 10}
+"""OpenSSL's codes for a certificate that is not yet valid, or not any more. (x509_vfy.h.)"""
+
 
 def cloud_context(ca_file: Path | None, key: str = "integrator.ca_file") -> ssl.SSLContext:
     """A context that trusts the system's authorities, and those of `ca_file` besides.
@@ -23,6 +26,12 @@ def cloud_context(ca_file: Path | None, key: str = "integrator.ca_file") -> ssl.
             text = f"{ca_file} holds no certificate"
             raise ConfigError([Problem("configuration", None, key, text)]) from error
     return context
+
+
+def certificate_problem(error: ssl.SSLCertVerificationError) -> str:
+    """Why a peer's certificate is refused; the same text each time, for the log."""
+    text = str(error.verify_message)
+    return f"{text} (is the clock of this machine right?)" if error.verify_code in _DATES else text
 
 
 def device_context(cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext | None:

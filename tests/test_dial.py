@@ -149,3 +149,21 @@ def test_what_went_wrong_is_told_in_plain_words(
 def test_an_error_without_a_text_has_one_all_the_same() -> None:
     assert describe(OSError()) == "the connection broke"
     assert describe(ssl.SSLError()) == "TLS failed: unknown reason"
+
+
+@pytest.mark.parametrize("part", ["_limit", "_look_up"])
+def test_an_attempt_whose_helper_crashes_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, full: tuple[str, int], part: str
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    if part == "_limit":
+        monkeypatch.setattr(Attempt, "_limit", broken)
+    else:
+        monkeypatch.setattr(socket, "getaddrinfo", broken)
+    begin = time.monotonic()
+    with Attempt("test", 20.0) as attempt, pytest.raises(OSError, match="ended here"):
+        attempt.connect(full, ssl.create_default_context(), HOST)
+    assert time.monotonic() - begin < 10
+    assert attempt.aborted

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ssl
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bridge.errors import ConfigError
 from bridge.simulator.certificates import Authority
-from bridge.tls import cloud_context
+from bridge.tls import certificate_problem, cloud_context
+from tests.brokers import make_certificate
 
 
 def test_checks_are_on_and_old_tls_is_off() -> None:
@@ -42,3 +44,29 @@ def test_a_file_without_a_certificate_is_a_mistake_of_the_configuration(
 def test_a_directory_is_no_certificate(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         cloud_context(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (1, "certificate is not yet valid (is the clock of this machine right?)"),
+        (-1, "certificate has expired (is the clock of this machine right?)"),
+        (0, "IP address mismatch, certificate is not valid for '127.0.0.2'."),
+    ],
+)
+def test_a_certificate_refused_by_its_dates_is_perhaps_the_clocks_fault(
+    tmp_path: Path, days: int, said: str
+) -> None:
+    certificate, key = make_certificate(tmp_path, timedelta(days=days))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate, key)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    host = "127.0.0.1" if days else "127.0.0.2"
+    mine = cloud_context(certificate).wrap_bio(to_client, to_server, server_hostname=host)
+    theirs = server.wrap_bio(to_server, to_client, server_side=True)
+    for side in (mine, theirs):
+        with pytest.raises(ssl.SSLWantReadError):
+            side.do_handshake()
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        mine.do_handshake()
+    assert certificate_problem(caught.value) == said

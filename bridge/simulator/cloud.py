@@ -22,6 +22,7 @@ Json = Any
 
 SOCKET_PATH = "/shelly/wss/hk_sock"
 
+_HEADERS = b"X-More: of them\r\n" * 1_000
 _KEPT = 100_000
 """Times and records that a host remembers."""
 
@@ -110,6 +111,12 @@ class Host:
             self.counters.unanswered += 1
             self._changed()
             return
+        if self.faults.endless:
+            self.counters.unanswered += 1
+            wire.write(b"HTTP/1.1 101 Switching Protocols\r\n")
+            self._talk_on(wire)
+            self._changed()
+            return
         if self.faults.refuse is not None:
             location = self.faults.refuse_location
             self._refuse(wire, self.faults.refuse, {"Location": location} if location else {})
@@ -124,6 +131,14 @@ class Host:
             self._refuse(wire, 404)
             return
         self._open(wire, request, viewer)
+
+    def _talk_on(self, wire: Wire) -> None:
+        """Write headers, as fast as they are taken, for as long as there is a connection."""
+        if wire.is_closing:
+            return
+        if not wire.paused:
+            wire.write(_HEADERS)
+        asyncio.get_running_loop().call_later(0.001, self._talk_on, wire)
 
     def _refuse(self, wire: Wire, status: int, headers: dict[str, str] | None = None) -> None:
         self.counters.refused.append(time.monotonic())

@@ -36,6 +36,8 @@ class HostFaults:
     """New connections are accepted and then never spoken to, not even by TLS."""
     no_handshake: bool = False
     """TLS is answered, the WebSocket handshake never."""
+    endless: bool = False
+    """The answer to the WebSocket handshake has headers without end."""
     refuse: int | None = None
     """This HTTP status instead of a WebSocket."""
     refuse_location: str | None = None

@@ -24,6 +24,7 @@ from bridge.sources.integrator_host import IntegratorHost, Shared
 from bridge.sources.session import PATH, CloudSession, Outgoing
 from bridge.sources.timing import Timing
 from bridge.sources.token import TokenKeeper
+from bridge.sources.turns import Turns
 from bridge.sources.websocket import Endpoint
 from bridge.threads import CrashHook, Deadline
 
@@ -68,6 +69,7 @@ class IntegratorSource:
         self._http = HttpClient(settings.context, settings.resolve, settings.timing.token_limit)
         self._shared = Shared(
             tokens=TokenKeeper(lambda: fetch_token(self._http, settings), register_secret),
+            turns=Turns(settings.timing.apart),
             sink=sink,
             on_crash=on_crash,
             timing=settings.timing,

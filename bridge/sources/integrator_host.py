@@ -31,6 +31,7 @@ from bridge.sources.jwt import Token
 from bridge.sources.session import CloudSession
 from bridge.sources.timing import Timing
 from bridge.sources.token import TokenKeeper
+from bridge.sources.turns import Turns
 from bridge.sources.verification import SettingsQueue, Verification
 from bridge.sources.websocket import Endpoint
 from bridge.threads import CrashHook
@@ -44,6 +45,7 @@ class Shared:
     """What all hosts of an integrator have in common."""
 
     tokens: TokenKeeper
+    turns: Turns
     sink: Sink
     on_crash: CrashHook
     timing: Timing
@@ -110,9 +112,13 @@ class IntegratorHost:
 
     # For the session, on its threads
 
+    def turn(self) -> float:
+        """All hosts take turns, since all may have been lost at once."""
+        return self._shared.turns.take()
+
     def token(self) -> Token:
         """The integrator's access token."""
-        return self._shared.tokens.get()
+        return self._shared.tokens.get(self.link)
 
     def endpoint(self, _: Token) -> Endpoint:
         """The host; all of them take the same token."""
@@ -120,7 +126,7 @@ class IntegratorHost:
 
     def token_refused(self, token: Token) -> None:
         """Get another one before the next connection."""
-        self._shared.tokens.refused(token)
+        self._shared.tokens.refused(self.link, token)
 
     def unserved(self, _: Token) -> None:
         """Nothing to do: the host was named by consents, not by the token."""
@@ -128,6 +134,8 @@ class IntegratorHost:
     def state_changed(self, state: LinkState, error: str | None, token: Token | None) -> None:
         """Tell the engine."""
         expires = token.expires if token is not None else None
+        if token is not None:
+            self._shared.tokens.taken(self.link, token)
         self._sink(LinkChanged(self.link, SourceKind.INTEGRATOR, state, error, expires))
 
     def opened(self) -> None:
@@ -145,6 +153,7 @@ class IntegratorHost:
 
     def ended(self) -> None:
         """Tell the engine that there is no such connection any more, unless the bridge ends."""
+        self._shared.tokens.forget(self.link)
         if self._released:
             self._sink(LinkRemoved(self.link))
 

@@ -58,7 +58,7 @@ class Router:
             spawn(
                 "source-stop",
                 lambda source=source: ends.append(source.stop(deadline)),  # type: ignore[misc]  # lambda default
-                lambda *_: None,
+                lambda name, _: ends.append([name]),
             )
             for source in self._sources
         ]

@@ -56,6 +56,9 @@ class Owner(Protocol):
     displaced: str
     """What it means when the host ends one connection after the other."""
 
+    def turn(self) -> float:
+        """How long others go first (s) before it is our turn to connect again."""
+
     def token(self) -> Token:
         """A good token; raises `TokenUnavailableError`."""
 
@@ -215,15 +218,19 @@ class CloudSession:
             then = "tried again within" if waits else "next attempt in"
             _log.log(level, "%s: %s; %s %.0f s", self.link, pause.error, then, pause.delay)
             self._owner.state_changed(pause.state, pause.error, None)
-            self._wait(Deadline(pause.delay))
+            if not self._hurried(Deadline(pause.delay)):
+                self._hurried(Deadline(self._owner.turn()))
         self.wake()
         self._owner.ended()
 
-    def _wait(self, pause: Deadline) -> None:
-        """Wait for the next attempt, or until it is hurried."""
-        while not self._hurry.wait(min(pause.remaining(), _LONGEST_WAIT)) and not pause.passed:
+    def _hurried(self, pause: Deadline) -> bool:
+        """Wait for the next attempt; whether it was hurried before."""
+        while not self._hurry.wait(min(pause.remaining(), _LONGEST_WAIT)):
             self._rounds[0] += 1
+            if pause.passed:
+                return False
         self._hurry.clear()
+        return True
 
     def _try(self) -> _Pause:
         """One connection from start to end."""
@@ -268,13 +275,13 @@ class CloudSession:
         if opened_at is not None:
             lived = time.monotonic() - opened_at
             self._backoff.ended(lived)
-            if lived >= self._timing.quick:
-                self._quick_closes = 0
-            elif not isinstance(error, GivenUpError | FrameError | TokenBrokenError):
-                self._quick_closes += 1
-                if self._quick_closes >= 2:
-                    return self._displaced()
-        delay = self._backoff.next_delay(random())  # noqa: S311 - jitter
+            ours = isinstance(error, GivenUpError | FrameError | TokenBrokenError)
+            self._quick_closes = (
+                0 if ours or lived >= self._timing.quick else self._quick_closes + 1
+            )
+            if self._quick_closes >= 2:
+                return self._displaced()
+        delay = min(self._backoff.next_delay(random()), self._backoff.longest)  # noqa: S311 - jitter
         return _Pause(LinkState.BACKOFF, str(error), delay)
 
     def _displaced(self) -> _Pause:

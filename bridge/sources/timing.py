@@ -27,6 +27,8 @@ class Timing:
     """A connection that the host ends within this time was probably taken by somebody else."""
     displaced_delay: float = 60.0
     """The least time before our place is claimed again; it doubles up to five times as long."""
+    apart: float = 0.06
+    """Between two hosts of an integrator that connect again, so that they do not all at once."""
     pace: float = 1.0
     """The least time between two questions of an account over HTTPS."""
     status_limit: float = 30.0

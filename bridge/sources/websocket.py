@@ -108,7 +108,8 @@ class CloudSocket:
         dial.shut(self._secured)
 
     def close(self) -> None:
-        """Free the socket; only when no thread uses it any more."""
+        """Free the socket and what was half read; only when no thread uses it any more."""
+        self._client.forget()
         self._secured.close()
 
 
@@ -216,9 +217,16 @@ class _CappedWebSocket(websocket.WebSocket):
                 url, socket=handshake, redirect_limit=0, suppress_origin=True
             )
         except BaseException:
+            self.forget()
             secured.close()
             raise
         self.sock = secured
+
+    def forget(self) -> None:
+        """Let go of what was read; nothing can be received any more. Safe twice."""
+        # The reader of frames and we know each other, so that a part of a message, which may be
+        # large, would stay until the collector of such circles comes by.
+        self.frame_buffer, self.cont_frame = _CappedFrames(_ended, True), _CappedMessage()
 
     def _recv(self, bufsize: int) -> bytes:
         # The library would close the socket here, while another thread may be writing to it.
@@ -241,6 +249,10 @@ class _CappedWebSocket(websocket.WebSocket):
         if self.sock is None:
             raise websocket.WebSocketConnectionClosedException
         return self.sock
+
+
+def _ended(_: int) -> bytes:
+    raise websocket.WebSocketConnectionClosedException
 
 
 class _HandshakeSocket:

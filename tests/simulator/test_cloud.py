@@ -178,6 +178,28 @@ def test_a_handshake_can_stay_unanswered(world: World) -> None:
     assert world.host().counters.unanswered == 1
 
 
+def test_the_answer_to_a_handshake_can_be_without_end(world: World) -> None:
+    world.host().faults.endless = True
+    context = ssl.create_default_context(cafile=str(world.ca_file))
+    plain = socket.create_connection(("127.0.0.1", world.port), LIMIT)
+    with context.wrap_socket(plain, server_hostname=HOSTS[0]) as tls:
+        tls.sendall(
+            f"GET /shelly/wss/hk_sock HTTP/1.1\r\nHost: {HOSTS[0]}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n".encode()
+        )
+        answer = b""
+        while len(answer) < 1_000_000:
+            data = tls.recv(65_536)
+            assert data
+            answer += data
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert b"\r\n\r\n" not in answer
+    assert answer.count(b"HTTP") == 1
+    world.host().faults.endless = False
+    with Client(world) as client:
+        assert client.quiet()
+
+
 def test_a_mute_host_does_not_even_answer_tls_and_others_do(world: World) -> None:
     world.host().faults.mute = True
     context = ssl.create_default_context(cafile=str(world.ca_file))

@@ -218,7 +218,7 @@ def test_a_certificate_for_another_name_is_refused() -> None:
 
 def test_an_expired_certificate_is_refused() -> None:
     error, _ = refusal(answer(b""), valid_days=-1.0)
-    assert str(error) == "its certificate is not valid: certificate has expired"
+    assert str(error).startswith("its certificate is not valid: certificate has expired")
 
 
 def test_a_host_without_tls_is_refused() -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import pytest
 
+from bridge.dial import Attempt
 from bridge.errors import ConnectionLost, FrameError, PeerError
 from bridge.simulator.wire import frame
 from bridge.sources.websocket import (
@@ -21,8 +22,10 @@ from bridge.sources.websocket import (
     GivenUpError,
     Received,
     TokenBrokenError,
+    open_socket,
 )
 from tests.sources.peers import (
+    TOKEN,
     Opener,
     Serve,
     TlsPeer,
@@ -149,6 +152,34 @@ def test_a_message_without_end_is_refused_in_bounded_memory(connect: Opener, ser
             tracemalloc.stop()
     assert caught.value.kind == "too_large"
     assert peak < 4 * LARGEST_MESSAGE
+
+
+def refused_and_closed(connect: Opener, peer: TlsPeer) -> None:
+    connection = connect(peer)
+    with pytest.raises(FrameError):
+        connection.receive()
+    connection.close()
+
+
+def test_what_was_half_read_is_freed_when_the_connection_is_closed() -> None:
+    """Python's collector may take its time, and hosts may say the same again and again."""
+
+    def connect(peer: TlsPeer, send_limit: float = 5.0) -> CloudSocket:
+        return open_socket(peer.endpoint(), f"t={TOKEN}", Attempt("test", 5.0), send_limit)
+
+    with TlsPeer(endless_fragments(125)) as peer:
+        refused_and_closed(connect, peer)
+        gc.collect()
+        gc.disable()
+        tracemalloc.start()
+        try:
+            for _ in range(10):
+                refused_and_closed(connect, peer)
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+    assert kept < LARGEST_MESSAGE / 4
 
 
 def test_a_frame_above_the_limit_is_refused_before_it_is_read(connect: Opener) -> None:
