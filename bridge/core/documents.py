@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from bridge.core import abilities, jsontext
-from bridge.core.device import ChannelKey, Device
+from bridge.core.device import Device
+from bridge.core.kinds.catalog import ChannelKey
 from bridge.core.kinds.convert import text
 from bridge.core.kinds.fields import Values
 from bridge.core.model import Json, SourceKind

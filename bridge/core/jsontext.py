@@ -53,7 +53,9 @@ _decoder = json.JSONDecoder(
     parse_constant=_constant,
     object_pairs_hook=_object,
 )
-_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+)
 
 
 def parse(data: bytes) -> Json:

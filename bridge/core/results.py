@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from bridge.core import jsontext
 from bridge.core.commands import Command, Target
-from bridge.core.device import ChannelKey
 from bridge.core.effects import Effect, Lane, Publish
+from bridge.core.kinds.catalog import ChannelKey
 from bridge.core.kinds.fields import Values
 from bridge.core.model import DeviceId, Json, LinkId, Now, SourceKind
 
