@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from bridge.core import jsontext
 from bridge.core.commands import Command, Target
@@ -153,6 +154,7 @@ def _echo(wanted: Mapping[str, Json]) -> Json:
     return short if len(str(short)) <= _ECHO_LIMIT else {"too_long": True}
 
 
+@lru_cache(32)
 def iso(wall: float) -> str:
     """Unix seconds as ISO 8601 in UTC, to the millisecond, with `Z`."""
     moment = datetime.fromtimestamp(wall, UTC)
