@@ -5,6 +5,7 @@ web → sources → engine → MQTT → registry
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
@@ -290,6 +291,8 @@ class Bridge:
         supervision = Supervision(Notifier(os.environ))
         try:
             self.start()
+            # What is there for good need not be looked through again and again.
+            gc.freeze()
             self.wait(supervision=supervision)
         except BridgeError:
             raise

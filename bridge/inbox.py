@@ -7,7 +7,7 @@ from collections import deque
 
 from bridge.core.events import Event
 
-CAPACITY = 1_000
+CAPACITY = 200
 """Events that wait; then sources wait too, and TCP makes their peers wait."""
 
 RESERVE = 256

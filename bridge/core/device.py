@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from sys import intern
 
-from bridge.core.kinds.catalog import Channel, Facts, layout, shape
+from bridge.core.kinds.catalog import Channel, ChannelKey, Facts, is_alike, layout, readers
 from bridge.core.kinds.fields import Values
 from bridge.core.merge import MOST_MEMBERS, MOST_STATUS, grows, member_weight, merged, weight
 from bridge.core.model import Access, DeviceId, Json, LinkId, SourceKind
 from bridge.core.presses import PRESS, Press, Presses
+from bridge.core.sharing import alike, compact, same
 
 MOST_KEYS = 256
 """More keys than any channel reports; a component that invents more is not followed."""
-
-ChannelKey = tuple[str, int]
-"""Kind and number of a channel."""
 
 NOWHERE = LinkId("")
 """Stands for a link where there is only one."""
@@ -25,26 +23,64 @@ _UNSEEN = object()
 """Stands for a member that was never reported, as `null` is a value."""
 
 
-@dataclass(slots=True)
 class ChannelState:
-    """A channel with its last values and the time (unix s) they last changed."""
+    """A channel with its last values and the time (unix s) they last changed.
 
-    channel: Channel
-    values: Values = field(default_factory=dict)
-    changed_at: float = 0.0
-    """When a value last changed (unix s)."""
-    sent: Values = field(default_factory=dict)
-    """What was published last, and at what monotonic time."""
-    sent_at: float = 0.0
-    reshaped: bool = False
-    """The last update brought new keys, or changed what the channel can do."""
-    limited: bool = False
-    """The cloud refused more than on and off for this light; until the next whole status."""
+    The values are kept without their keys, which all devices of a model share.
+    """
+
+    __slots__ = (
+        "_keys",
+        "_row",
+        "_sent_keys",
+        "_sent_row",
+        "changed_at",
+        "channel",
+        "limited",
+        "reshaped",
+        "sent_at",
+    )
+
+    def __init__(
+        self, channel: Channel, values: Values | None = None, changed_at: float = 0.0
+    ) -> None:
+        self.channel = channel
+        self._keys: tuple[str, ...] = ()
+        self._row: tuple[Json, ...] = ()
+        self.values = values or {}
+        self._sent_keys: tuple[str, ...] = ()
+        self._sent_row: tuple[Json, ...] | None = None
+        self.changed_at = changed_at
+        """When a value last changed (unix s)."""
+        self.sent_at = 0.0
+        """When the values were published last (monotonic s)."""
+        self.reshaped = False
+        """The last update brought new keys, or changed what the channel can do."""
+        self.limited = False
+        """The cloud refused more than on and off for this light; until the next whole status."""
+
+    @property
+    def values(self) -> Values:
+        """The values by their keys; a new object each time."""
+        return dict(zip(self._keys, self._row, strict=True))
+
+    @values.setter
+    def values(self, values: Values) -> None:
+        self._keys, self._row = same(tuple(values)), tuple(values.values())
+
+    @property
+    def sent(self) -> Values:
+        """The same as published last."""
+        return dict(zip(self._sent_keys, self._sent_row or (), strict=True))
 
     @property
     def is_sent(self) -> bool:
         """Whether what was published last is still so."""
-        return self.sent is self.values
+        return self._sent_row is self._row
+
+    def mark_sent(self) -> None:
+        """The values were published."""
+        self._sent_keys, self._sent_row = self._keys, self._row
 
     def update(self, status: Mapping[str, Json], wall: float) -> bool:
         """Read the channel anew; tells whether a value changed.
@@ -52,19 +88,27 @@ class ChannelState:
         Keys that were reported once stay, as unknown.
         """
         values = self.channel.read(status)
-        known = self.values
-        if known and len(known) <= MOST_KEYS:
-            for key in known:
-                if key not in values:
-                    values[key] = None
-        if values == known:
-            return False
-        self.reshaped = len(values) != len(known) or any(
-            values.get(key) != known.get(key) for key in self.channel.decisive
-        )
-        self.values = values
+        keys, self.reshaped = tuple(values), False
+        if keys != self._keys:
+            known = self.values
+            if len(known) <= MOST_KEYS:
+                values |= {key: None for key in known if key not in values}
+            if values == known:
+                return False
+            self.reshaped = len(values) != len(known) or self._is_decided_anew(values, known)
+            self.values = values
+        else:
+            row = tuple(values.values())
+            if row == self._row:
+                return False
+            decisive = self.channel.decisive
+            self.reshaped = bool(decisive) and self._is_decided_anew(values, self.values)
+            self._row = row
         self.changed_at = wall
         return True
+
+    def _is_decided_anew(self, values: Values, known: Values) -> bool:
+        return any(values.get(key) != known.get(key) for key in self.channel.decisive)
 
 
 @dataclass(slots=True)
@@ -141,8 +185,7 @@ class Device:
     """As published; None before the first verdict."""
     offline_reason: str | None = None
     available_since: float | None = None
-    _shapes: dict[str, object] = field(default_factory=dict)
-    _readers: dict[str, tuple[ChannelState, ...]] = field(default_factory=dict)
+    _readers: Mapping[str, tuple[ChannelKey, ...]] = field(default_factory=dict)
     presses: Presses = field(default_factory=Presses)
 
     def apply(
@@ -178,7 +221,6 @@ class Device:
         gone = self.status.keys() - status.keys()
         for key in gone:
             del self.status[key]
-            self._shapes.pop(key, None)
             changes.components.append(key)
         return bool(gone)
 
@@ -193,7 +235,7 @@ class Device:
             new = self._settled(key, value) if full else merged(old, self._settled(key, value))
             if new is old or (new == old and type(new) is type(old)):
                 continue
-            if old is _UNSEEN or grows(old, value):
+            if old is _UNSEEN or grows(old, new):
                 held = weight(self.status) if held is None else held
                 more = self._room(key, new, held)
                 if more is None:
@@ -201,13 +243,10 @@ class Device:
                     continue
                 held += more
             if full or old is _UNSEEN:
-                key, new = intern(key), _shared(new)
+                key, new = intern(key), compact(new)
             self.status[key] = new
             changes.components.append(key)
-            form = shape(new)
-            if key not in self._shapes or self._shapes[key] != form:
-                self._shapes[key] = form
-                reshaped = True
+            reshaped = reshaped or old is _UNSEEN or not is_alike(old, new)
         return reshaped
 
     def _room(self, key: str, new: Json, held: int) -> int | None:
@@ -227,7 +266,7 @@ class Device:
         self.is_settled = True
         mode = mode or self.mode
         if mode != self.mode or facts != self.facts:
-            self.mode, self.facts = mode, facts
+            self.mode, self.facts = mode, alike(facts)
             self._lay_out(changes, wall)
         return changes
 
@@ -238,7 +277,7 @@ class Device:
     def _lay_out(self, changes: Changes, wall: float) -> None:
         channels, refused = layout(self.status, self.mode, self.facts)
         changes.refused += refused
-        wanted = {(channel.kind, channel.number): channel for channel in channels}
+        wanted = {channel.key: channel for channel in channels}
         changes.removed = [
             key
             for key, state in self.channels.items()
@@ -246,7 +285,7 @@ class Device:
         ]
         for key in changes.removed:
             del self.channels[key]
-        self._readers = {}
+        self._readers = readers(tuple(channels))
         for key, channel in wanted.items():
             state = self.channels.get(key)
             if state is None:
@@ -261,23 +300,15 @@ class Device:
                     changes.layout |= state.reshaped
             else:
                 state.channel = channel
-            for member in channel.keys:
-                self._readers[member] = (*self._readers.get(member, ()), state)
         changes.layout |= bool(changes.removed)
 
     def _read(self, changes: Changes, wall: float) -> None:
-        done = {id(state) for state in changes.changed}
+        done = {state.channel.key for state in changes.changed}
         for component in changes.components:
-            for state in self._readers.get(component, ()):
-                if id(state) not in done:
-                    done.add(id(state))
+            for key in self._readers.get(component, ()):
+                if key not in done:
+                    done.add(key)
+                    state = self.channels[key]
                     if state.update(self.status, wall):
                         changes.changed.append(state)
                         changes.layout |= state.reshaped
-
-
-def _shared(value: Json) -> Json:
-    """The same value, its member names shared with all devices: a third of its memory less."""
-    if isinstance(value, dict):
-        return {intern(key): _shared(item) for key, item in value.items()}
-    return [_shared(item) for item in value] if isinstance(value, list) else value

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from bridge.core import rpc
 from bridge.core.cloud import HIGHEST_REQUEST
 from bridge.core.confirm import covers, is_absolute, shows
-from bridge.core.device import ChannelKey
 from bridge.core.effects import Effect, SendCommand
 from bridge.core.events import CommandAnswered, CommandNotSent
 from bridge.core.instructions.wanted import RefusedError
+from bridge.core.kinds.catalog import ChannelKey
 from bridge.core.kinds.fields import Values
 from bridge.core.model import DeviceId, Now
 from bridge.core.results import Order, Route, Stage
@@ -222,6 +222,10 @@ class Dispatch:
             error = "accepted, but no matching state came"
             return order.result("timeout", Stage.CONFIRM, now, error)
         return order.result("timeout", Stage.SENT, now, "no answer")
+
+    def awaits(self, device: DeviceId) -> bool:
+        """Whether `seen` may be of use: somebody waits for some device, or for this one."""
+        return bool(self._watched) or device in self._waiting
 
     def seen(self, device: DeviceId, channel: ChannelKey, values: Values, now: Now) -> list[Effect]:
         """A channel's values changed: perhaps a command did that."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from bridge.core import abilities, jsontext
-from bridge.core.device import ChannelKey, Device
+from bridge.core.device import Device
+from bridge.core.kinds.catalog import ChannelKey
 from bridge.core.kinds.convert import text
 from bridge.core.kinds.fields import Values
-from bridge.core.model import Json, SourceKind
+from bridge.core.model import SourceKind
 from bridge.core.registry import Registry
 from bridge.core.results import iso
 
@@ -101,27 +103,35 @@ def _versions(installed: str, latest: str) -> Values:
     return {"installed_version": short[0][:64], "latest_version": short[1][:64]}
 
 
-def device_list(registry: Registry) -> list[Json]:
-    """What `bridge/devices` says: enough to subscribe to every channel."""
-    return [
-        {
+def device_list(registry: Registry) -> str:
+    """What `bridge/devices` says, as JSON: enough to subscribe to every channel.
+
+    Written device by device, as the objects of all at once take more room than the devices.
+    """
+    entries = itertools.chain(_listed(registry), _pending(registry))
+    return f"[{','.join(map(jsontext.dump, entries))}]"
+
+
+def _listed(registry: Registry) -> Iterator[Values]:
+    for device in registry.devices.values():
+        yield {
             **_identity(registry, device),
             "sources": [path.kind.value for path in device.paths.values()],
             "channels": _channels(registry, device),
         }
-        for device in registry.devices.values()
-    ] + [
-        {
-            "id": visitor.device,
-            "name": visitor.name or visitor.device,
-            "model": visitor.code or None,
-            "pending": True,
-            "sources": [SourceKind.OUTBOUND.value],
-            "channels": [],
-        }
-        for visitor in registry.pending.values()
-        if visitor.device not in registry.devices
-    ]
+
+
+def _pending(registry: Registry) -> Iterator[Values]:
+    for visitor in registry.pending.values():
+        if visitor.device not in registry.devices:
+            yield {
+                "id": visitor.device,
+                "name": visitor.name or visitor.device,
+                "model": visitor.code or None,
+                "pending": True,
+                "sources": [SourceKind.OUTBOUND.value],
+                "channels": [],
+            }
 
 
 def bridge_info(registry: Registry, protocol: str) -> Values:

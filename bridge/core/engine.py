@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -82,7 +82,7 @@ class Engine:
     def __init__(
         self,
         settings: Settings,
-        known_topics: dict[DeviceId, set[str]],
+        known_topics: Mapping[DeviceId, Set[str]],
         published: Mapping[DeviceId, Published] = MappingProxyType({}),
     ) -> None:
         """`known_topics` and `published` are what former runs left on the broker."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from bridge.core.model import Json
 from bridge.errors import FrameError
@@ -53,7 +54,22 @@ _decoder = json.JSONDecoder(
     parse_constant=_constant,
     object_pairs_hook=_object,
 )
-_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+)
+
+
+def _encoding() -> Callable[[Json], str]:
+    """`JSONEncoder.encode` with its inner part made once, and not anew for each short value."""
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # an interpreter that has it in Python only
+        return _encoder.encode
+    quote = json.encoder.encode_basestring
+    parts = make(None, _encoder.default, quote, None, ":", ",", False, False, False)
+    return lambda value: "".join(parts(value, 0))
+
+
+_encode = _encoding()
 
 
 def parse(data: bytes) -> Json:
@@ -96,7 +112,7 @@ def parse_object(data: bytes) -> dict[str, Json]:
 
 def dump(value: Json) -> str:
     """The compact JSON text of a value that holds no NaN, infinity or lone surrogate."""
-    return _encoder.encode(value)
+    return _encode(value)
 
 
 def size(value: Json) -> int:

@@ -27,6 +27,13 @@ _WHOLE = frozenset({"available_updates"})
 """Objects that are always told whole: what is no longer in them is no longer so."""
 
 
+class _Missing:
+    __slots__ = ()
+
+
+_MISSING = _Missing()
+
+
 def merged(known: Json, part: Json) -> Json:
     """`part` laid over `known`; the very same object as `known` if that changes nothing."""
     if isinstance(known, dict):
@@ -45,19 +52,20 @@ def within_bounds(known: dict[str, Json], part: dict[str, Json]) -> dict[str, Js
     return known if grows(known, part) and weight(result) > MOST_STATUS else result
 
 
-def grows(known: Json, part: Json) -> bool:
-    """Whether `part` laid over `known`, or put in its place, could weigh more than `known` does.
+def grows(known: Json, new: Json) -> bool:
+    """Whether `new`, laid over `known` or put in its place, could weigh more than `known` does.
 
-    Looks at little but `part`, so it costs nearly nothing where that only brings new values.
+    What is the very same in both is not looked into, so that few new values cost nearly nothing.
     """
-    if isinstance(known, dict) and isinstance(part, dict):
-        for key, value in part.items():
-            if key not in known:
-                return True
-            if type(value) in _HEAVY and grows(known[key], value):
+    if isinstance(known, dict) and isinstance(new, dict):
+        for key, value in new.items():
+            old = known.get(key, _MISSING)
+            if old is value:
+                continue
+            if old is _MISSING or (type(value) in _HEAVY and grows(old, value)):
                 return True
         return False
-    return type(part) in _HEAVY and weight(part) > weight(known)
+    return type(new) in _HEAVY and weight(new) > weight(known)
 
 
 def weight(value: Json) -> int:
@@ -93,10 +101,3 @@ def _overlay(known: dict[str, Json], part: dict[str, Json]) -> dict[str, Json]:
                 result = known.copy()
             result[key] = new
     return result
-
-
-class _Missing:
-    __slots__ = ()
-
-
-_MISSING = _Missing()

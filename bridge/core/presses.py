@@ -67,6 +67,8 @@ class Presses:
 
     def snapshot(self, link: LinkId, status: Mapping[str, Json], wall: float) -> None:
         """A whole status came: what it counts is no new press, but a frame may be behind it."""
+        if "inputs" not in status and link not in self._links:
+            return  # nothing that counts, so that no frame can be behind it
         said = self._links.setdefault(link, _Link())
         said.overtaken, said.inputs = said.inputs, status.get("inputs")
         said.snapshot_serial, said.snapshot_at = number(status.get("serial")), wall

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 
 from bridge.core import documents, jsontext, topics
-from bridge.core.device import ChannelKey, ChannelState, Device
+from bridge.core.device import ChannelState, Device
 from bridge.core.effects import Effect, Lane, Publish, SaveTopics
+from bridge.core.kinds.catalog import ChannelKey
 from bridge.core.kinds.fields import Values
 from bridge.core.model import DeviceId, Json
+from bridge.core.record import Fingerprints, TopicRecord
 from bridge.core.registry import Registry
 from bridge.core.results import iso
 
@@ -22,12 +24,12 @@ _TAKEN = frozenset({"set", "result", "event"})
 class Publications:
     """Builds publications; only changed documents are published again."""
 
-    def __init__(self, registry: Registry, known: dict[DeviceId, set[str]]) -> None:
+    def __init__(self, registry: Registry, known: Mapping[DeviceId, Set[str]]) -> None:
         self._registry = registry
         self._topics = registry.settings.topics
-        self._known = known
+        self._record = TopicRecord(known)
         self._unsaved: set[DeviceId] = set()
-        self._documents: dict[str, int] = {}
+        self._documents = Fingerprints()
 
     def channel(self, device: Device, state: ChannelState, lane: Lane) -> list[Effect]:
         """A channel's retained JSON, with the plain values where they are wanted.
@@ -37,23 +39,25 @@ class Publications:
         settings = self._registry.settings
         channel = state.channel
         topic = self._topics.channel(self._registry.root(device.id), channel.kind, channel.number)
-        body = jsontext.dump({**state.values, "ts": iso(state.changed_at)})
+        values = state.values
+        values["ts"] = iso(state.changed_at)
+        body = jsontext.dump(values)
         if not _fits(body):
             return []
         effects: list[Effect] = [self._retained(device.id, topic, body, lane)]
         if settings.values:
             effects += self._plain_values(device.id, topic, state, lane)
-        state.sent = state.values
+        state.mark_sent()
         return effects
 
     def _plain_values(
         self, device: DeviceId, topic: str, state: ChannelState, lane: Lane
     ) -> Iterable[Effect]:
-        refill = lane is Lane.REFILL
+        sent = {} if lane is Lane.REFILL else state.sent
         for key, value in state.values.items():
             if not topics.is_part(key) or key in _TAKEN:
                 continue
-            if refill or key not in state.sent or state.sent[key] != value:
+            if key not in sent or sent[key] != value:
                 yield self._retained(device, f"{topic}/{key}", _plain(value), lane, qos=0)
 
     def device_state(self, device: Device, lane: Lane) -> list[Effect]:
@@ -89,11 +93,11 @@ class Publications:
         The topic of the latter stays, as its new JSON follows.
         """
         base = self._topics.channel(self._registry.root(device.id), *key)
-        known = self._known.get(device.id, set())
+        known = self._record.topics(device.id)
         gone = {topic for topic in known if topic.startswith(f"{base}/")}
         if key not in device.channels:
             gone |= known & {base}
-        known -= gone
+        self._record.remove(device.id, gone)
         self._unsaved.add(device.id)
         return [Publish(topic, "") for topic in sorted(gone)]
 
@@ -114,7 +118,7 @@ class Publications:
         """A document of a device, such as `info`, unless it is the one published last."""
         topic = self._topics.device(self._registry.root(device), name)
         text = jsontext.dump(body)
-        if not self._is_new(topic, text, lane):
+        if not self._documents.is_new(device, topic, text) and lane is not Lane.REFILL:
             return []
         return [self._retained(device, topic, text, lane)]
 
@@ -122,36 +126,36 @@ class Publications:
         self, owner: DeviceId, topic: str, text: str, lane: Lane, receipt: str | None
     ) -> list[Effect]:
         """A discovery message, unless it is the one published last."""
-        if not self._is_new(topic, text, lane):
+        if not self._documents.is_new(owner, topic, text) and lane is not Lane.REFILL:
             return []
         return [self._retained(owner, topic, text, lane, receipt=receipt)]
 
     def clear_discovery(self, owner: DeviceId, topic: str, receipt: str) -> list[Effect]:
         """Take a device away from Home Assistant."""
-        self._documents.pop(topic, None)
-        self._known.get(owner, set()).discard(topic)
+        self._documents.forget(owner, topic)
+        self._record.remove(owner, {topic})
         self._unsaved.add(owner)
         return [Publish(topic, "", receipt=receipt)]
 
     def clear_document(self, device: DeviceId, name: str) -> list[Effect]:
         """Take a document of a device away, if this run published it."""
         topic = self._topics.device(self._registry.root(device), name)
-        if self._documents.pop(topic, None) is None:
+        if not self._documents.forget(device, topic):
             return []
-        self._known.get(device, set()).discard(topic)
+        self._record.remove(device, {topic})
         self._unsaved.add(device)
         return [Publish(topic, "")]
 
     def document(self, topic: str, body: Json, lane: Lane = Lane.STATE) -> list[Effect]:
         """A retained document of the bridge, unless it is the one published last."""
         text = body if isinstance(body, str) else jsontext.dump(body)
-        if not self._is_new(topic, text, lane):
+        if not self._documents.is_new(THE_BRIDGE, topic, text) and lane is not Lane.REFILL:
             return []
         return [Publish(topic, text, retain=self._registry.settings.retain, lane=lane)]
 
     def clear(self, topic: str) -> list[Effect]:
         """Take a retained document of the bridge away."""
-        self._documents.pop(topic, None)
+        self._documents.forget(THE_BRIDGE, topic)
         return [Publish(topic, "")]
 
     def event(self, topic: str, body: Json, *, qos: int = 1, expiry: int | None = 60) -> Effect:
@@ -176,13 +180,13 @@ class Publications:
             keep.add(topic)
             if settings.values:
                 keep.update(f"{topic}/{key}" for key in state.values)
-        known = self._known.get(device.id, set())
+        known = self._record.topics(device.id)
         gone = {topic for topic in known - keep if not self._topics.is_discovery(topic)}
         if gone:
-            known -= gone
+            self._record.remove(device.id, gone)
             self._unsaved.add(device.id)
         for topic in gone:
-            self._documents.pop(topic, None)
+            self._documents.forget(device.id, topic)
         return [Publish(topic, "") for topic in sorted(gone)]
 
     def clear_former_roots(self) -> list[Effect]:
@@ -192,7 +196,8 @@ class Publications:
         """
         effects: list[Effect] = []
         base = f"{self._topics.base}/"
-        for device, known in self._known.items():
+        for device in list(self._record.devices()):
+            known = self._record.topics(device)
             root = self._topics.device(self._registry.root(device), "")
             gone = {
                 topic
@@ -201,8 +206,8 @@ class Publications:
                     not topic.startswith(root) if topic.startswith(base) else self._is_former(topic)
                 )
             }
-            known -= gone
             if gone:
+                self._record.remove(device, gone)
                 self._unsaved.add(device)
             effects += [Publish(topic, "") for topic in sorted(gone)]
         return effects
@@ -213,7 +218,7 @@ class Publications:
 
     def known_devices(self) -> set[DeviceId]:
         """Every device that has, or had in former runs, retained topics."""
-        return self._known.keys() - {THE_BRIDGE}
+        return set(self._record.devices()) - {THE_BRIDGE}
 
     def forget(self, device: DeviceId) -> list[Effect]:
         """Take away everything retained for a device but its availability.
@@ -221,35 +226,29 @@ class Publications:
         That must say `offline` first, and be read, before `forgotten` takes it away too.
         """
         keep = self.availability_topic(device)
-        known = self._known.get(device, set()) - {keep}
+        known = self._record.topics(device) - {keep}
         # Home Assistant forgets the device first, and so never sees it without its state.
         gone = sorted(known, key=lambda topic: (not self._topics.is_discovery(topic), topic))
         for topic in gone:
-            self._documents.pop(topic, None)
-        self._known[device] = {keep}
+            self._documents.forget(device, topic)
+        self._record.set(device, {keep})
         self._unsaved.add(device)
         return [Publish(topic, "") for topic in gone]
 
     def forgotten(self, device: DeviceId) -> list[Effect]:
         """Take the last topic of a forgotten device away, and the record of it."""
-        topics_left = self._known.pop(device, set())
+        topics_left = self._record.topics(device)
+        self._record.drop(device)
         self._unsaved.add(device)
         return [Publish(topic, "") for topic in sorted(topics_left)]
 
     def unsaved(self) -> list[Effect]:
         """The records that changed since the last call, to be written down."""
         effects: list[Effect] = [
-            SaveTopics(device, frozenset(self._known.get(device, ()))) for device in self._unsaved
+            SaveTopics(device, frozenset(self._record.topics(device))) for device in self._unsaved
         ]
         self._unsaved.clear()
         return effects
-
-    def _is_new(self, topic: str, text: str, lane: Lane) -> bool:
-        fingerprint = hash(text)
-        if self._documents.get(topic) == fingerprint and lane is not Lane.REFILL:
-            return False
-        self._documents[topic] = fingerprint
-        return True
 
     def _retained(
         self,
@@ -260,9 +259,7 @@ class Publications:
         qos: int = 1,
         receipt: str | None = None,
     ) -> Effect:
-        known = self._known.setdefault(device, set())
-        if topic not in known:
-            known.add(topic)
+        if self._record.add(device, topic):
             self._unsaved.add(device)
         retain = self._registry.settings.retain
         return Publish(topic, text, retain=retain, qos=qos, lane=lane, receipt=receipt)

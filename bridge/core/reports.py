@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bridge.core.device import Changes, ChannelKey, ChannelState, Device, Path
+from bridge.core.device import Changes, ChannelState, Device, Path
 from bridge.core.dispatch import Dispatch
 from bridge.core.effects import Effect, Lane
 from bridge.core.events import (
@@ -19,6 +19,7 @@ from bridge.core.events import (
     StatusReported,
 )
 from bridge.core.grants import Grants
+from bridge.core.kinds.catalog import ChannelKey
 from bridge.core.kinds.convert import number
 from bridge.core.learned import firmware_in, learn
 from bridge.core.misconduct import Misconduct
@@ -168,14 +169,16 @@ class Reports:
         return effects
 
     def _channel_changed(self, device: Device, state: ChannelState, now: Now) -> list[Effect]:
-        key = (state.channel.kind, state.channel.number)
+        key = state.channel.key
         throttle = self._registry.override(device.id).throttle
         effects: list[Effect] = []
         if throttle and now.mono < state.sent_at + throttle and _is_measured(state):
             self._timers.set_if_unset(ThrottleOver(device.id, key), state.sent_at + throttle)
         else:
             effects += self._publish(device, state, now)
-        return effects + self._dispatch.seen(device.id, key, state.values, now)
+        if self._dispatch.awaits(device.id):
+            effects += self._dispatch.seen(device.id, key, state.values, now)
+        return effects
 
     def _publish(self, device: Device, state: ChannelState, now: Now) -> list[Effect]:
         effects = self._publications.channel(device, state, Lane.STATE)
@@ -277,11 +280,11 @@ def _gaps(device: Device, status: Mapping[str, Json]) -> dict[str, Json]:
 
 def _is_measured(state: ChannelState) -> bool:
     """Whether only numbers changed since the channel was published, and no power jumped."""
-    if state.values.keys() != state.sent.keys():
+    values, sent = state.values, state.sent
+    if values.keys() != sent.keys():
         return False
     return all(
-        value == state.sent[key] or _is_small(key, state.sent[key], value)
-        for key, value in state.values.items()
+        value == sent[key] or _is_small(key, sent[key], value) for key, value in values.items()
     )
 
 

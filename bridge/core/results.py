@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from bridge.core import jsontext
 from bridge.core.commands import Command, Target
-from bridge.core.device import ChannelKey
 from bridge.core.effects import Effect, Lane, Publish, Show
+from bridge.core.kinds.catalog import ChannelKey
 from bridge.core.kinds.fields import Values
 from bridge.core.model import DeviceId, Json, LinkId, Now, SourceKind
 
@@ -161,6 +162,7 @@ def _echo(wanted: Mapping[str, Json]) -> Json:
     return short if len(str(short)) <= _ECHO_LIMIT else {"too_long": True}
 
 
+@lru_cache(32)
 def iso(wall: float) -> str:
     """Unix seconds as ISO 8601 in UTC, to the millisecond, with `Z`."""
     moment = datetime.fromtimestamp(wall, UTC)

@@ -151,7 +151,7 @@ def test_generations(device: str, code: str, generation: Json) -> None:
 
 def test_the_list_of_devices_is_enough_to_subscribe_by() -> None:
     registry, _ = made(payloads.two_switches(), overrides=override(topic="cellar/pump"))
-    (listed,) = documents.device_list(registry)
+    (listed,) = jsontext.parse(documents.device_list(registry).encode())
     assert listed["topic"] == "shelly/cellar/pump"
     assert listed["sources"] == ["integrator"]
     topics = [each["topic"] for each in listed["channels"]]

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bridge.core import abilities, documents, jsontext
-from bridge.core.device import ChannelKey, Device
+from bridge.core.device import Device
 from bridge.core.homeassistant.controls import controls
 from bridge.core.homeassistant.entities import Draft, Options, Place, rendered
 from bridge.core.homeassistant.names import clean, give_names
 from bridge.core.homeassistant.readings import readings
 from bridge.core.kinds.all import BY_NAME
-from bridge.core.kinds.catalog import Channel
+from bridge.core.kinds.catalog import Channel, ChannelKey
 from bridge.core.kinds.convert import number, text
 from bridge.core.model import Access
 from bridge.core.publications import THE_BRIDGE

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from bridge.core import topics
+from bridge.core import jsontext, topics
 from bridge.core.commands import Target
 from bridge.core.kinds.all import ACTING, BY_KEY, FLAT, FLAT_KEYS, OWNERS, TELLING
 from bridge.core.kinds.fields import PLAIN, WHOLE, Field, described
@@ -16,7 +17,16 @@ from bridge.core.kinds.reading import Reader, Status, member, reader, system_rea
 from bridge.core.kinds.system import GEN1_OBJECTS, SYS, SYSTEM, SYSTEM_KEY
 from bridge.core.model import Json
 
-__all__ = ["MOST_CHANNELS", "Channel", "Facts", "layout", "shape"]
+__all__ = [
+    "MOST_CHANNELS",
+    "Channel",
+    "ChannelKey",
+    "Facts",
+    "is_alike",
+    "layout",
+    "readers",
+    "shape",
+]
 
 MOST_CHANNELS = 256
 """More than any device has; the rest of a longer status is left out."""
@@ -35,6 +45,10 @@ _SHARED = 8_192
 """Channels that all devices share, as most have the same ones."""
 
 
+ChannelKey = tuple[str, int]
+"""Kind and number of a channel."""
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """One channel: its address on MQTT, the component behind it, and how to read it.
@@ -49,11 +63,16 @@ class Channel:
     target: Target
     keys: tuple[str, ...]
     read: Reader
-    fields: tuple[Field, ...] = ()
+    fields: tuple[Field, ...] = field(default=(), hash=False)
     """The keys that its kind describes; others are Shelly's own."""
-    facts: Facts = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict, hash=False)
     decisive: tuple[str, ...] = ()
     """Keys whose values decide what the channel can do, such as `calibrated`."""
+    key: ChannelKey = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what all devices with the channel share."""
+        object.__setattr__(self, "key", (self.kind, self.number))
 
 
 _Wish = tuple[int, Channel]
@@ -69,6 +88,15 @@ def shape(value: Json) -> object:
             return frozenset(value)
         return bool(value), *(word in value for word in TELLING)
     return None
+
+
+def is_alike(one: Json, other: Json) -> bool:
+    """Whether two members have the same shape; that costs little where only values differ."""
+    if type(one) is type(other) is dict and one.keys() == other.keys():
+        first = next(iter(one), "")
+        if not first[:1].isdecimal():
+            return True
+    return shape(one) == shape(other)
 
 
 def layout(
@@ -253,14 +281,29 @@ def _channel(kind: Kind, origin: Origin, number: int) -> Channel:
 def _informed(channel: Channel, origin: Origin, number: int, facts: Mapping[str, Facts]) -> Channel:
     """The same channel, as its settings make it."""
     known = facts.get(f"{origin.instead_of or origin.key}:{number}")
-    if not known:
-        return channel
+    return _tailored(channel, origin, number, jsontext.dump(known)) if known else channel
+
+
+@lru_cache(_SHARED)
+def _tailored(channel: Channel, origin: Origin, number: int, text: str) -> Channel:
+    """The same for facts as JSON, once for all devices that have these."""
+    facts: Facts = json.loads(text)
     if origin.tailored is None:
-        return replace(channel, facts=known)
-    table = origin.tailored(known)
+        return replace(channel, facts=facts)
+    table = origin.tailored(facts)
     return replace(
-        channel, facts=known, fields=described(table), read=reader(origin, table, number)
+        channel, facts=facts, fields=described(table), read=reader(origin, table, number)
     )
+
+
+@lru_cache(_SHARED)
+def readers(channels: tuple[Channel, ...]) -> Mapping[str, tuple[ChannelKey, ...]]:
+    """The channels that are read from each member of the status, once for all devices alike."""
+    found: dict[str, tuple[ChannelKey, ...]] = {}
+    for channel in channels:
+        for key in channel.keys:
+            found[key] = (*found.get(key, ()), channel.key)
+    return found
 
 
 @lru_cache(_SHARED)
