@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
 
 import bridge
-from bridge.cli import check, consent_url, demo, devices, enroll, login, run, simulate
+from bridge import log
+from bridge.cli import check, consent_url, demo, devices, enroll, init, login, run, simulate
 from bridge.cli.options import CommandParser
 from bridge.errors import BridgeError, ConfigError
 from bridge.store import DataDirError
@@ -19,7 +21,9 @@ from bridge.store import DataDirError
 WRONG_CONFIGURATION = 78
 """`EX_CONFIG` of sysexits: systemd must not start us again."""
 
-_COMMANDS = (run, check, demo, simulate, consent_url, login, enroll, devices)
+_log = logging.getLogger(__name__)
+
+_COMMANDS = (run, check, init, demo, simulate, consent_url, login, enroll, devices)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,13 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ConfigError as error:
         for problem in error.problems:
-            print(f"shelly-bridge: {problem}", file=sys.stderr)  # noqa: T201 - the command's output
+            _complain(problem)
+        if hint := getattr(options, "when_wrong", None):
+            _complain(hint)
         return WRONG_CONFIGURATION
     except DataDirError as error:
-        print(f"shelly-bridge: {error}", file=sys.stderr)  # noqa: T201 - as above
+        _complain(error)
         return WRONG_CONFIGURATION
     except BridgeError as error:
-        print(f"shelly-bridge: {error}", file=sys.stderr)  # noqa: T201 - as above
+        _complain(error)
         return 1
     except BrokenPipeError:
         # Whoever read our output has left; at its exit Python would try to write once more.
@@ -46,6 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _complain(text: object) -> None:
+    """A line on standard error, in the form that the log has there."""
+    if log.in_json():
+        _log.critical("%s", text)
+    else:
+        print(f"shelly-bridge: {text}", file=sys.stderr)  # noqa: T201 - the command's output
 
 
 def _parser() -> argparse.ArgumentParser:

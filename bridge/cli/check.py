@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from bridge import log
 from bridge.assembly import account_settings, integrator_settings, mqtt_settings
+from bridge.cli import advice
 from bridge.cli.options import add_config, load_config
 from bridge.cli.outbound_check import check_outbound
 from bridge.cli.table import print_table
@@ -25,6 +26,12 @@ from bridge.store.logins import LoginVault
 
 CONNECT_LIMIT = 10.0
 
+WHEN_WRONG = (
+    "nothing was tried, since the configuration is missing or wrong; mend it and check again, "
+    'or have "shelly-bridge init" ask a few questions and write one'
+)
+"""What is said besides, where there is no configuration that is of use."""
+
 
 def register(commands: Any) -> None:
     """Add the subcommand to the parser."""
@@ -36,11 +43,11 @@ def register(commands: Any) -> None:
         action="store_true",
         help="print the address that devices connect to with the secret in it",
     )
-    parser.set_defaults(execute=execute)
+    parser.set_defaults(execute=execute, when_wrong=WHEN_WRONG)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Print a table of what was tried; 1 if something failed."""
+    """Print a table of what was tried, with what to do about a failure; 1 if there is one."""
     config = load_config(options)
     log.configure("error", "text", config.secrets())
     checks: list[tuple[str, Callable[[], str]]] = [
@@ -61,6 +68,7 @@ def execute(options: argparse.Namespace) -> int:
         except BridgeError as error:
             failed = True
             rows.append([name, "failed", str(error)])
+            rows.append(["", "", f"-> {advice.about(name, error)}"])
     print_table(("what", "result", "details"), rows)
     return 1 if failed else 0
 

@@ -14,6 +14,12 @@ from bridge import log
 from bridge.app import Bridge
 from bridge.cli.options import add_config, load_config
 
+WHEN_WRONG = (
+    'not started, since the configuration is missing or wrong; "shelly-bridge check" looks at it, '
+    '"shelly-bridge init" asks a few questions and writes one'
+)
+"""What is said besides, where there is no configuration that is of use."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -21,7 +27,7 @@ def register(commands: Any) -> None:
     """Add the subcommand to the parser."""
     parser = commands.add_parser("run", help="run the bridge in the foreground")
     add_config(parser)
-    parser.set_defaults(execute=execute)
+    parser.set_defaults(execute=execute, when_wrong=WHEN_WRONG)
 
 
 def execute(options: argparse.Namespace) -> int:

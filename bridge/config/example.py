@@ -124,8 +124,10 @@ def _row_lines(leaf: Leaf, given: Mapping[str, str], above: str, mark: str) -> I
 
 
 def _is_left_out(section: Section, given: Mapping[str, str]) -> bool:
-    """Whether a section that need not be there is not wanted, as there are accounts instead."""
-    if not section.optional or not any(key.startswith("accounts.") for key in given):
+    """Whether a section that need not be there is not wanted, as there is another source."""
+    local = given.get("outbound.enabled", "").lower() in ("true", "yes", "on")
+    others = local or any(key.startswith("accounts.") for key in given)
+    if not section.optional or not others:
         return False
     return not any(key.startswith(f"{section.name}.") for key in given)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,9 +21,21 @@ def rows(result: Result) -> dict[str, tuple[str, str]]:
     """What was tried → result and details."""
     found = {}
     for line in result.out.splitlines()[1:]:
+        if line.strip().startswith("-> "):
+            continue
         name, word, details = (part.strip() for part in line.split("  ") if part.strip())
         found[name] = (word, details)
     return found
+
+
+def advice(result: Result) -> dict[str, str]:
+    """What failed → what to do, which stands in the line below."""
+    lines = result.out.splitlines()
+    return {
+        re.split(" {2,}", line)[0]: below.strip().removeprefix("-> ")
+        for line, below in pairwise(lines)
+        if below.strip().startswith("-> ")
+    }
 
 
 def test_all_is_well(cli: Cli, reachable: Configure, world: World, tmp_path: Path) -> None:
@@ -39,6 +53,7 @@ def test_all_is_well(cli: Cli, reachable: Configure, world: World, tmp_path: Pat
     assert {word for word, _ in found.values()} == {"ok"}
     assert found["data directory"][1] == f"{tmp_path / 'data'}, 0 granted devices"
     assert found["broker"][1].endswith("MQTT 5")
+    assert advice(result) == {}
     assert world.token not in result.out
 
 
@@ -76,6 +91,10 @@ def test_what_fails_is_told_and_the_rest_is_tried_all_the_same(
     assert found["broker"][0] == "failed"
     assert found["integrator token"] == ("failed", "127.0.0.1: Connection refused")
     assert found["host localhost"] == ("failed", "Connection refused")
+    told = advice(result)
+    assert list(told) == ["broker", "integrator token", "host localhost"]
+    assert "has the broker been started" in told["broker"]
+    assert "does this machine have internet?" in told["integrator token"]
     assert "canary" not in result.out
 
 
@@ -83,6 +102,7 @@ def test_a_wrong_token_is_told(cli: Cli, reachable: Configure) -> None:
     result = cli("check", "-c", reachable(integrator__token="canary-wrong"))
     assert result.code == 1
     assert rows(result)["integrator token"] == ("failed", "localhost: refused (HTTP 401)")
+    assert "tag or token is wrong" in advice(result)["integrator token"]
     assert "canary" not in result.out
 
 
@@ -95,6 +115,7 @@ def test_an_odd_answer_to_the_token_request_is_told(
     word, details = rows(result)["integrator token"]
     assert word == "failed"
     assert "not as documented" in details
+    assert "may have trouble" in advice(result)["integrator token"]
 
 
 def test_a_host_with_a_certificate_of_another_authority_is_told(
@@ -104,6 +125,7 @@ def test_a_host_with_a_certificate_of_another_authority_is_told(
         result = cli("check", "-c", reachable(integrator__ca_file=other.ca_file))
     assert result.code == 1
     assert "certificate is not valid" in rows(result)["host localhost"][1]
+    assert "ca-certificates" in advice(result)["host localhost"]
 
 
 def test_the_hosts_of_granted_devices_are_tried(
@@ -127,6 +149,8 @@ def test_a_wrong_configuration_is_told_line_by_line(
     result = cli("check", *offline, "-c", file)
     assert result.code == 78
     assert len(result.complaints) >= 3
+    assert "check again" in result.complaints[-1]
+    assert '"shelly-bridge init"' in result.complaints[-1]
     assert result.out == ""
 
 

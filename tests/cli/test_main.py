@@ -24,7 +24,7 @@ def test_the_version_is_told(cli: Cli) -> None:
 def test_help_names_every_command(cli: Cli) -> None:
     result = cli("--help")
     assert result.code == 0
-    for command in ("run", "check", "demo", "simulate", "consent-url", "devices"):
+    for command in ("run", "check", "init", "demo", "simulate", "consent-url", "devices"):
         assert f"\n    {command}" in result.out
         assert cli(command, "--help").code == 0
 
@@ -37,6 +37,8 @@ def test_help_names_every_command(cli: Cli) -> None:
         ["run", "--fast"],
         ["run", "config.yaml"],
         ["check", "-c"],
+        ["init", "--set", "mqtt.host"],
+        ["init", "--set", "=localhost"],
         ["demo", "--hosts", "0"],
         ["demo", "--devices", "many"],
         ["demo", "--rate", "nan"],

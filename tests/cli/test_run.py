@@ -36,12 +36,25 @@ def test_a_configuration_that_cannot_be_read_is_78(cli: Cli, tmp_path: Path, com
 
 
 def test_no_configuration_at_all_is_78(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    (complaint,) = cli("run").complaints
+    complaint, hint = cli("run").complaints
     assert "no file found; looked for ./config.yaml" in complaint
+    assert '"shelly-bridge init"' in hint
+    assert '"shelly-bridge check"' in hint
     monkeypatch.setenv("SHELLY_BRIDGE_CONFIG", "elsewhere.yaml")
     result = cli("run")
     assert result.code == 78
     assert "there is no file elsewhere.yaml" in result.complaints[0]
+
+
+def test_no_source_at_all_is_78_and_what_to_do_is_told(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "first.yaml"
+    file.write_text("mqtt: {host: localhost}\n")
+    result = cli("run", "-c", file)
+    assert result.code == 78
+    complaint, hint = result.complaints
+    assert "no source" in complaint
+    assert '"shelly-bridge init"' in hint
+    assert '"shelly-bridge check"' in hint
 
 
 def test_a_configuration_of_the_environment_alone_is_enough(
@@ -143,6 +156,7 @@ def test_a_restart_is_a_new_process_by_the_same_command(
         with process:
             try:
                 wait_until(lambda: said("shelly/bridge/state")[-1:] == [b"online"], 15)
+                wait_until(lambda: "shelly/bridge/info" in peer.values, 15)
                 began = json.loads(peer.values["shelly/bridge/info"])["started"]
                 peer.publish("shelly/bridge/request/restart", "PRESS")
                 wait_until(lambda: said("shelly/bridge/state")[-3:].count(b"offline") == 1, 15)

@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from bridge.cli import check, consent_url, demo, devices, enroll, login, run, simulate
+from bridge.cli import check, consent_url, demo, devices, enroll, init, login, run, simulate
 from bridge.cli.options import CommandParser
 from bridge.config.schema import SCHEMA, SecretKey, Section, Table
 from bridge.simulator.account_faults import Answer, Asked
@@ -334,12 +334,12 @@ def test_a11_no_secret_gets_out_whatever_goes_wrong(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "check", "demo", "simulate", "consent-url", "login", "enroll", "devices"],
+    ["run", "check", "init", "demo", "simulate", "consent-url", "login", "enroll", "devices"],
 )
 def test_a15_no_command_takes_a_secret_as_an_argument(command: str) -> None:
     parser = CommandParser()
     commands = parser.add_subparsers(parser_class=CommandParser)
-    for module in (run, check, demo, simulate, consent_url, login, enroll, devices):
+    for module in (run, check, init, demo, simulate, consent_url, login, enroll, devices):
         module.register(commands)
     found = commands.choices[command]
     if found.fill is not None:
