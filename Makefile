@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo run test lint bench docs ha-check soak
+.PHONY: demo run test lint audit bench docs ha-check soak
 
 demo: .venv/.ready
 	@exec $(BIN)/shelly-bridge demo
@@ -24,6 +24,10 @@ lint: .venv/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Known vulnerabilities of what constraints/tested.txt pins; says so where there is nobody to ask.
+audit: .venv/.ready-dev
+	@$(BIN)/python -m tests.packages.audit
 
 # Every fault with its full figures, one by one, and then half an hour (SOAK_SECONDS) of load with
 # faults at random; takes hours, and stays in a directory that is named at the end.

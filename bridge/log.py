@@ -123,10 +123,18 @@ def set_level(level: str) -> None:
         )
 
 
+def in_json() -> bool:
+    """Whether who reads standard error expects nothing but JSON lines there."""
+    handlers = logging.getLogger().handlers
+    return any(isinstance(each.formatter, _JsonLines) for each in handlers)
+
+
 def last_resort() -> None:
     """Log what nobody catches, in whatever thread: Python would print it with its secrets."""
     sys.excepthook = _uncaught
     threading.excepthook = lambda left: _uncaught(left.exc_type, left.exc_value, left.exc_traceback)
+    sys.unraisablehook = lambda left: _uncaught(left.exc_type, left.exc_value, left.exc_traceback)
+    logging.captureWarnings(True)
 
 
 def _uncaught(

@@ -33,7 +33,8 @@ PARTS = MappingProxyType(
         # It waits for nothing but its inbox, for a second at most.
         "engine": Patience(late=5, stuck=30),
         # A connection to the broker is given up after 10 s; before the first one comes a probe.
-        "mqtt": Patience(late=30, stuck=60),
+        # With the stop after it this ends before a manager's usual minute and a little is over.
+        "mqtt": Patience(late=30, stuck=50),
     }
 )
 """All others are loops of sources."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,8 +21,9 @@ def test_a_part_that_hangs_costs_the_others_nothing_and_the_stop_is_in_time(
 ) -> None:
     file = tmp_path / "config.yaml"
     outbound = {"enabled": True, "listen": "127.0.0.1:0"}
+    web = {"admin": {"listen": "127.0.0.1:0"}}
     written = {"data_dir": str(tmp_path / "data"), "mqtt": {"host": "localhost"}}
-    file.write_text(json.dumps(written | {"outbound": outbound}))
+    file.write_text(json.dumps(written | {"outbound": outbound, "web": web}))
     bridge = Bridge(config.load(file, {}))
     clock = [0.0]
     left: dict[str, float] = {}
@@ -45,3 +48,27 @@ def test_a_part_that_hangs_costs_the_others_nothing_and_the_stop_is_in_time(
     assert list(left) == parts
     assert min(left.values()) >= 1.0
     assert clock[0] <= STOP_LIMIT <= 7.5
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_without_http_listeners_their_libraries_take_no_memory(
+    tmp_path: Path, public: bool
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.touch(mode=0o600)
+    web = {
+        "public": {"enabled": public, "listen": "127.0.0.1:0"},
+        "admin": {"enabled": False},
+    }
+    integrator = {"tag": "ITG_TEST", "token": "not-a-secret"}
+    written = {"data_dir": str(tmp_path / "data"), "mqtt": {"host": "localhost"}}
+    file.write_text(json.dumps(written | {"integrator": integrator, "web": web}))
+    program = (
+        "import sys, pathlib, bridge.config; from bridge.app import Bridge; "
+        "Bridge(bridge.config.load(pathlib.Path(sys.argv[1]), {})).stop(); "
+        "print(*sorted({'flask', 'waitress', 'cryptography'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == (["cryptography", "flask", "waitress"] if public else [])

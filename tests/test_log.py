@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import logging
 import re
+import socket
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.log import ForwardWarnings, Redactor, configure, last_resort, register_secret
+from bridge.log import (
+    ForwardWarnings,
+    Redactor,
+    configure,
+    in_json,
+    last_resort,
+    register_secret,
+)
+from bridge.simulator.broker import Broker
+from bridge.simulator.world import World
+from tests.brokers import Peer, wait_until
+from tests.restore import logging_as_it_was
+from tests.system.process import BridgeProcess
+from tests.system.rig import store_grants, write_config
 
 CANARY = "canary+Geheim/ß 'q\" pq"
 TOKEN = "canary-access-token-0001"
@@ -26,14 +44,8 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [A-Z]+ +\S+ \S+: .*")
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, before in levels.items():
-        logging.getLogger(name).setLevel(before)
+    with logging_as_it_was():
+        yield
 
 
 @pytest.fixture
@@ -71,6 +83,126 @@ def test_a_json_line_is_one_object_with_the_traceback_in_a_field() -> None:
     assert entry["message"] == "broken: küche\n***"
     assert "ValueError: line one\nline two ***" in entry["exception"]
     assert set(entry) == {"time", "level", "thread", "logger", "message", "exception"}
+
+
+@given(
+    st.text(),
+    st.text(),
+    st.sampled_from([logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, 37]),
+    st.booleans(),
+)
+def test_any_record_is_one_json_line(text: str, name: str, level: int, broken: bool) -> None:
+    stream = io.StringIO()
+    configure("debug", "json", [CANARY], stream)
+    try:
+        raise ValueError(text)
+    except ValueError as error:
+        record = logging.getLogger().makeRecord(
+            *(f"bridge.{name}", level, "", 0, "%s\n%r", (text, name.encode("utf-8", "replace"))),
+            (type(error), error, error.__traceback__) if broken else None,
+        )
+    record.threadName = text
+    record.stack_info = text
+    logging.getLogger().handle(record)
+    written = stream.getvalue()
+    assert written.isascii()
+    assert (written.count("\n"), written[-1]) == (1, "\n")
+    entry = json.loads(written)
+    assert set(entry) <= {"time", "level", "thread", "logger", "message", "exception"}
+    assert all(isinstance(value, str) for value in entry.values())
+    assert entry["level"] == logging.getLevelName(level).lower()
+
+
+def test_arguments_that_do_not_fit_are_one_json_line_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    out = io.StringIO()
+    configure("debug", "json", [CANARY], out)
+    log.info("%d of %d", CANARY)
+    log.info("%s", {b"bytes": float("nan"), "device": object()})
+    first, second = map(json.loads, out.getvalue().splitlines())
+    assert first["message"].startswith("%d of %d")
+    assert "nan" in second["message"]
+    assert "canary" not in out.getvalue()
+
+
+def test_what_nobody_catches_is_one_json_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    class Left:
+        def __del__(self) -> None:
+            raise OSError(f"left behind {CANARY}")
+
+    stream = io.StringIO()
+    configure("debug", "json", [CANARY], stream)
+    with logging_as_it_was():
+        last_resort()
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join(10)
+        del thread
+        left = Left()
+        del left
+        gc.collect()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            logging.captureWarnings(False)
+            logging.captureWarnings(True)
+            warnings.warn(f"out of date {CANARY}\nvery", stacklevel=1)
+        sys.excepthook(ValueError, ValueError("the main thread"), None)
+    entries = [json.loads(line) for line in stream.getvalue().splitlines()]
+    texts = [entry.get("exception", "") + entry["message"] for entry in entries]
+    for words in ("ZeroDivisionError", "left behind ***", "out of date ***", "the main thread"):
+        assert sum(words in text for text in texts) == 1
+    assert CANARY not in stream.getvalue()
+    assert capsys.readouterr().err == ""
+
+
+def test_all_that_a_bridge_writes_at_debug_is_json_lines(tmp_path: Path) -> None:
+    with World(("shelly-1-sim.shelly.cloud",)) as world, Broker() as broker:
+        store_grants(tmp_path, [world.add_device("SNSW-001P16EU")])
+        config = write_config(world, broker.port, tmp_path, log__format="json", log__level="debug")
+        # Nobody is there to be notified, which is told at debug.
+        wrong = {"BREAK": "bridge.inbox:Inbox.take engine", "NOTIFY_SOCKET": str(tmp_path / "x")}
+        with BridgeProcess(config, **wrong) as bridge, Peer(broker.port, "shelly/#") as peer:
+            wait_until(lambda: peer.values.get("shelly/bridge/info"), 20, "it works")
+            peer.publish("shelly/bridge/request/nothing", "\u2028{")
+            wait_until(lambda: peer.values.get("shelly/bridge/response/nothing"), 20)
+            assert bridge.arm().running.wait(20) == 1
+            told = bridge.log
+    # The two are what breaks it.
+    lines = [line for line in told.split("\n")[:-1] if line not in ("armed", "broken engine")]
+    entries = [json.loads(line) for line in lines]
+    required = {"time", "level", "thread", "logger", "message"}
+    assert all(required <= set(entry) for entry in entries)
+    assert {"debug", "info", "critical"} <= {entry["level"] for entry in entries}
+    assert any("Traceback" in entry.get("exception", "") for entry in entries)
+
+
+@pytest.mark.parametrize("problem", ["data_dir", "port"])
+def test_what_keeps_a_bridge_from_starting_is_a_json_line_too(tmp_path: Path, problem: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with World() as world, socket.create_server(("127.0.0.1", 0)) as taken:
+        wrong: dict[str, Any] = {
+            "data_dir": {"data_dir": str(file)},
+            "port": {"web__admin__listen": f"127.0.0.1:{taken.getsockname()[1]}"},
+        }[problem]
+        config = write_config(world, 1, tmp_path, log__format="json", **wrong)
+        with BridgeProcess(config) as bridge:
+            assert bridge.running.wait(20) == {"data_dir": 78, "port": 1}[problem]
+            lines = bridge.log.splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert entries[-1]["level"] == "critical"
+    assert entries[-1]["message"]
+
+
+def test_whether_the_log_is_in_json_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    assert not in_json()
+    configure("info", "text", stream=io.StringIO())
+    assert not in_json()
+    configure("info", "json", stream=io.StringIO())
+    assert in_json()
 
 
 def test_the_log_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,19 +277,15 @@ def test_a_stack_is_redacted_too(out: io.StringIO) -> None:
 
 
 def test_what_nobody_catches_is_logged_and_redacted(out: io.StringIO) -> None:
-    hooks = sys.excepthook, threading.excepthook
-    try:
+    def fail() -> None:
+        raise OSError(f"cannot send {CANARY}")
+
+    with logging_as_it_was():
         last_resort()
-
-        def fail() -> None:
-            raise OSError(f"cannot send {CANARY}")
-
         thread = threading.Thread(target=fail)
         thread.start()
         thread.join(10)
         sys.excepthook(ValueError, ValueError(f"{CANARY} too"), None)
-    finally:
-        sys.excepthook, threading.excepthook = hooks
     assert "cannot send ***" in out.getvalue()
     assert "ValueError: *** too" in out.getvalue()
     assert CANARY not in out.getvalue()

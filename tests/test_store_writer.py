@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,9 @@ class Disk:
         self.calls.append(("put_visitor", visitor.device))
         self.store.put_visitor(visitor)
 
+    def drop_visitor(self, device: DeviceId) -> None:
+        self._do("drop_visitor", device)
+
     def set_topics(self, device: DeviceId, topics: Any) -> None:
         self._do("set_topics", device, topics)
 
@@ -99,6 +103,45 @@ def test_everything_is_written(disk: Disk, writer: StoreWriter) -> None:
     assert (grant.host, grant.control, grant.code) == (OTHER_HOST, True, "SHSW-25")
     assert disk.store.topics() == {DEVICE: {"shelly/a/b"}}
     assert disk.store.grant(OTHER) is None
+
+
+def test_of_a_device_that_is_kept_what_is_published_stays(disk: Disk, writer: StoreWriter) -> None:
+    told = (("", (("relay_0", "switch"),)),)
+    for device in (DEVICE, OTHER):
+        disk.store.put_visitor(Visitor(device))
+        disk.store.set_topics(device, {f"shelly/{device}/info"})
+        disk.store.set_published(device, told)
+    writer.put(DropGrant(DEVICE, kept=True))
+    writer.put(DropGrant(OTHER))
+    writer.start()
+    assert writer.stop(Deadline(5)) == []
+    assert (disk.store.grants(), disk.store.visitors()) == ([], [])
+    assert disk.store.topics() == {DEVICE: {f"shelly/{DEVICE}/info"}}
+    assert disk.store.published() == {DEVICE: told}
+
+
+def test_a_consent_newer_than_the_removal_stays_with_all(disk: Disk, writer: StoreWriter) -> None:
+    newer = replace(grant_of(disk), host=OTHER_HOST)
+    disk.store.put_grant(newer, at=2.0)
+    disk.store.put_visitor(Visitor(DEVICE))
+    writer.put(DropGrant(DEVICE, disk.store.revision(DEVICE) - 1, kept=True))
+    writer.start()
+    assert writer.stop(Deadline(5)) == []
+    assert grant_of(disk).host == OTHER_HOST
+    assert disk.store.visitors() == [Visitor(DEVICE)]
+
+
+@pytest.mark.parametrize("gone_last", [True, False])
+def test_of_a_visitor_the_last_word_counts_and_the_grant_stays(
+    disk: Disk, writer: StoreWriter, gone_last: bool
+) -> None:
+    disk.store.put_visitor(Visitor(DEVICE))
+    for gone in (not gone_last, gone_last):
+        writer.put(SaveVisitor(Visitor(DEVICE), gone=gone))
+    writer.start()
+    assert writer.stop(Deadline(5)) == []
+    assert disk.store.visitors() == ([] if gone_last else [Visitor(DEVICE)])
+    assert disk.store.grant(DEVICE) is not None
 
 
 def test_what_home_assistant_was_told_is_written(disk: Disk, writer: StoreWriter) -> None:

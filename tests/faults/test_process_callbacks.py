@@ -69,10 +69,13 @@ def test_a_callback_that_paho_calls_when_something_comes_costs_a_connection(
     rig.wait(lambda: adapter.connects > 1 and adapter.connected, 15, "it is there again")
     toggle(rig, relay)
     rig.wait(lambda: broken.times and adapter.connected, 15, "it broke, and is there again")
-    before = toggles(relay)
-    assert before <= 1
+    # The message whose callback broke is lost, as a command may be and never carried out twice.
+    before = 0 if callback == "_on_message" else 1
+    rig.wait(lambda: toggles(relay) >= before, 15, "the command came")
+    rig.wait(lambda: (adapter.connects > 2 and adapter.connected) or before, 15)
     toggle(rig, relay)
-    rig.wait(lambda: toggles(relay) == before + 1, 15, "commands are carried out")
+    rig.wait(lambda: toggles(relay) > before, 15, "commands are carried out")
+    assert toggles(relay) == before + 1
     assert rig.bridge.failed_parts() == []
     assert "the connection was lost" in caplog.text
 

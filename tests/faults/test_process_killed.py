@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Self
 
@@ -30,21 +31,29 @@ from tests.system.rig import HOSTS, store_grants, write_config
 RELAY = "SNSW-001P16EU"
 ROUNDS = int(scaled(4, 50))
 DEVICES = int(scaled(60, 500))
+OWNED = 20
+"""Devices whose consents come and go."""
 RATE = 200
 COMPLETE = 15.0
 """Seconds after its start."""
 
 
 class Owner:
-    """Grants one device after the other, and knows which of them were answered with 200."""
+    """Grants and withdraws some devices in turn, and knows what was answered with 200."""
 
     def __init__(self, world: World, callback: str) -> None:
-        self.confirmed: list[Device] = []
-        self.asked: list[Device] = []
+        self.answered: dict[Device, bool] = {}
+        """Whether a device is granted, by the latest answer."""
+        self.unanswered: set[Device] = set()
+        """Those of which something else was asked later: it may be stored or not."""
+        self.consents = 0
         self.asking = threading.Event()
         """Set while a consent is under way."""
+        self.wanted = threading.Event()
+        """Set while consents are to come."""
         self._world = world
         self._callback = callback
+        self._devices = [world.add_device(RELAY, granted=False) for _ in range(OWNED)]
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -56,15 +65,33 @@ class Owner:
         self._done.set()
         self._thread.join(15)
 
+    @property
+    def granted(self) -> list[Device]:
+        """The devices that are granted for sure."""
+        return [
+            device
+            for device, granted in list(self.answered.items())
+            if granted and device not in self.unanswered
+        ]
+
     def _run(self) -> None:
-        while not self._done.wait(0.05):
-            device = self._world.add_device(RELAY, granted=False)
-            self.asked.append(device)
-            self.asking.set()
-            with suppress(ConnectionLost):
-                if self._world.grant_by_callback(device, self._callback).status == 200:
-                    self.confirmed.append(device)
-            self.asking.clear()
+        for device in cycle(self._devices):
+            if self._done.wait(0.05):
+                return
+            if self.wanted.wait(1.0):
+                self._ask(device)
+
+    def _ask(self, device: Device) -> None:
+        granting = not self.answered.get(device, False)
+        self.unanswered.add(device)
+        self.asking.set()
+        ask = self._world.grant_by_callback if granting else self._world.revoke_by_callback
+        with suppress(ConnectionLost):
+            if ask(device, self._callback).status == 200:
+                self.answered[device] = granting
+                self.unanswered.discard(device)
+                self.consents += 1
+        self.asking.clear()
 
 
 class Awaited:
@@ -89,12 +116,16 @@ class Awaited:
 
 
 def check_store(directory: Path, devices: list[Device], owner: Owner) -> None:
-    """It can be read, and has what was confirmed, and nothing that nobody asked for."""
+    """It can be read, and says of each device what was answered last."""
     with Store.open(directory / "data", exclusive=True) as store:
         stored = {str(grant.device) for grant in store.grants()}
-    confirmed = {device.hex_id for device in (*devices, *owner.confirmed)}
-    assert confirmed <= stored
-    assert stored <= {device.hex_id for device in (*devices, *owner.asked)}
+    wrong = {
+        device.hex_id: granted
+        for device, granted in list(owner.answered.items())
+        if device not in owner.unanswered and granted != (device.hex_id in stored)
+    }
+    assert wrong == {}
+    assert {device.hex_id for device in devices} <= stored
 
 
 @pytest.mark.mosquitto
@@ -123,10 +154,9 @@ def test_a_kill_at_any_moment_loses_no_answered_consent_and_all_is_soon_there(
                 check_store(tmp_path, devices, owner)
                 peer.heard.clear()
         assert load.stop()
-    assert len(owner.confirmed) >= ROUNDS
-    asked = len(owner.asked) - len(owner.confirmed)
+    assert owner.consents >= ROUNDS
     told(f"{ROUNDS} kills, complete {slowest:.1f} s after the start at most")
-    told(f"{len(owner.confirmed)} consents answered, {asked} not")
+    told(f"{owner.consents} consents answered")
 
 
 def life(
@@ -139,13 +169,16 @@ def life(
 ) -> float:
     """One life of the bridge, up to its violent end; how long (s) until all was there."""
     energies = {device: float(load.number(device)) for device in devices}
-    awaited = Awaited(peer, energies | dict.fromkeys(owner.confirmed, 0.0))
+    awaited = Awaited(peer, energies | dict.fromkeys(owner.granted, 0.0))
     began = time.monotonic()
     with BridgeProcess(config) as bridge:
         wait_until(awaited.heard, 2 * COMPLETE, "all is there")
         took = time.monotonic() - began
         assert took <= COMPLETE
         assert peer.values["shelly/bridge/state"] == b"online"
+        before = owner.consents
+        owner.wanted.set()
+        wait_until(lambda: owner.consents > before, 10, "a consent is answered")
         if draw.random() < 0.7:
             assert owner.asking.wait(10), "a consent is under way"
             # It takes a few milliseconds from its arrival to its answer.
@@ -153,5 +186,6 @@ def life(
         else:
             time.sleep(draw.uniform(0, 0.5))
         bridge.kill()
+        owner.wanted.clear()
         wait_until(lambda: peer.values["shelly/bridge/state"] == b"offline", 5, "the will")
     return took

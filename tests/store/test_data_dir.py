@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,7 @@ from bridge.store.data_dir import (
     DataDirError,
     DirectoryLock,
     create_whole,
+    is_full,
     prepare,
     start_errors,
     tighten,
@@ -167,3 +169,14 @@ def test_a_read_only_directory_is_refused(tmp_path: Path) -> None:
             prepare(tmp_path)
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_only_a_file_system_without_space_or_without_files_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not is_full(tmp_path)
+    assert not is_full(tmp_path / "not there")
+    for blocks, files, free, full in ((0, 9, 9, True), (9, 9, 0, True), (9, 0, 0, False)):
+        found = SimpleNamespace(f_bavail=blocks, f_files=files, f_favail=free)
+        monkeypatch.setattr(os, "statvfs", lambda _, found=found: found)
+        assert is_full(tmp_path) is full

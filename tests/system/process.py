@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +15,9 @@ from typing import Self
 from tests.brokers import wait_until
 
 ROOT = Path(__file__).parents[2]
+
+_NOT_FOR_CLIENTS = range(10_000, 32_000)
+"""Ports that no system gives to connections by itself, so that nobody takes one meanwhile."""
 
 
 class BridgeProcess:
@@ -48,6 +53,13 @@ class BridgeProcess:
         assert self.process is not None
         return self.process
 
+    def arm(self) -> Self:
+        """Let go wrong what its environment says is to go wrong from now on."""
+        before = self.log.count("armed\n")
+        self.running.send_signal(signal.SIGUSR1)
+        wait_until(lambda: self.log.count("armed\n") > before, 10, "it goes wrong")
+        return self
+
     def terminate(self, limit: float = 15.0) -> int:
         """SIGTERM, and the exit code."""
         self.running.send_signal(signal.SIGTERM)
@@ -69,6 +81,17 @@ class BridgeProcess:
     def log(self) -> str:
         """Everything that it wrote."""
         return self._log.read_text()
+
+
+def quiet_port() -> int:
+    """A port for a process to listen on, which will most probably still be free then."""
+    while True:
+        port = random.choice(_NOT_FOR_CLIENTS)  # noqa: S311 - no secret
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return port
 
 
 def wait_healthy(port: int, limit: float = 10.0) -> None:
