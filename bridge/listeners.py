@@ -12,12 +12,16 @@ from bridge.store import Store
 from bridge.threads import CrashHook, Deadline
 from bridge.web.admin import create_admin_app
 from bridge.web.consent import create_public_app
+from bridge.web.desk import MOST_LOOKS
+from bridge.web.live import MOST_VIEWERS
+from bridge.web.room import MOST_WAITING
 from bridge.web.scl_trust import SHELLY_KEY, TrustCheck
 from bridge.web.server import WebServer
 from bridge.web.site import Site
 
-ADMIN_WORKERS = 12
-"""Pages that are followed hold one each."""
+ADMIN_WORKERS = MOST_VIEWERS + MOST_WAITING + MOST_LOOKS + 2
+"""Enough for all that may wait at once and for the health check, whose asker would end the bridge
+if it got no answer."""
 
 ADMIN_CONNECTIONS = 100
 """Few, so that both listeners together stay below the usual limit of 1,024 open files."""

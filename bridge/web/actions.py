@@ -15,6 +15,7 @@ from bridge.web.answers import answer, wants_page
 from bridge.web.controls import WrongValueError, wanted
 from bridge.web.desk import BusyError
 from bridge.web.guard import Guard
+from bridge.web.room import Room
 from bridge.web.site import Site
 
 COMMAND_LIMIT = 4.0
@@ -39,9 +40,9 @@ _DONE = {
 """Request → what to say when it was done."""
 
 
-def add_actions(app: Flask, site: Site, guard: Guard) -> None:
-    """Add what the forms of the pages are sent to."""
-    actions = _Actions(site, guard)
+def add_actions(app: Flask, site: Site, guard: Guard, room: Room) -> None:
+    """Add what the forms of the pages are sent to; all wait for their results in one `room`."""
+    actions = _Actions(site, guard, room)
     for rule, view, method in (
         ("/devices/<path:root>/<kind>/<int:number>", actions.command, "POST"),
         ("/devices/<path:root>/remove", actions.ask_removal, "GET"),
@@ -57,9 +58,10 @@ def add_actions(app: Flask, site: Site, guard: Guard) -> None:
 class _Actions:
     """A method for each form."""
 
-    def __init__(self, site: Site, guard: Guard) -> None:
+    def __init__(self, site: Site, guard: Guard, room: Room) -> None:
         self._site = site
         self._guard = guard
+        self._room = room
 
     def command(self, root: str, kind: str, number: int) -> AnyResponse:
         """Tell a channel something, and wait a little for the result."""
@@ -72,17 +74,22 @@ class _Actions:
         key, given = request.form.get("key", ""), request.form.get("value", "")
         try:
             payload = wanted(channel, key, given)
-            with self._site.desk.command(found.row.root, kind, number, payload) as answers:
+            with (
+                self._room.place(),
+                self._site.desk.command(found.row.root, kind, number, payload) as answers,
+            ):
                 result = _mapping(answers.final(COMMAND_LIMIT).document)
-        except (WrongValueError, BusyError) as error:
+        except WrongValueError as error:
             result = {"status": "invalid", "error": str(error)}
+        except BusyError as error:
+            result = {"status": "error", "error": str(error)}
         return self._told(result, _sentence(result), url_for("device", root=root))
 
     def act(self, name: str) -> AnyResponse:
         """Make one of the requests that need no page of their own."""
         if name not in _DONE:
             raise NotFound
-        result = _request(self._site, name, _data(name, request.form))
+        result = self._request(name, _data(name, request.form))
         sentence = _DONE[name] if result.get("status") == "ok" else str(result.get("error"))
         return self._told(result, sentence, _back(removed=name == "device/remove"))
 
@@ -96,17 +103,24 @@ class _Actions:
     def retained(self) -> str:
         """Look for leftovers on the broker, or clear them."""
         really = request.form.get("really") == "yes"
-        result = _request(self._site, "retained/clean", {"dry_run": not really})
+        result = self._request("retained/clean", {"dry_run": not really})
         return render_template("retained.html", result=result, really=really)
 
     def diagnostics(self) -> Response:
         """All that helps others to help, as a file."""
-        result = _request(self._site, "diagnostics", {})
+        result = self._request("diagnostics", {})
         return Response(
             json.dumps(result.get("data", result), indent=2, ensure_ascii=False),
             content_type="application/json",
             headers={"Content-Disposition": f'attachment; filename="{_FILE}"'},
         )
+
+    def _request(self, name: str, data: Mapping[str, Json]) -> dict[str, Any]:
+        try:
+            with self._room.place(), self._site.desk.request(name, data) as answers:
+                return _mapping(answers.next(REQUEST_LIMIT).document)
+        except BusyError as error:
+            return {"status": "error", "error": str(error)}
 
     def _told(self, result: Mapping[str, Any], sentence: str, back: str) -> AnyResponse:
         """The outcome: as JSON for our script, else on the page that the form was on."""
@@ -115,14 +129,6 @@ class _Actions:
             return answer({"ok": good, "message": sentence, "result": dict(result)})
         self._guard.tell(sentence, good=good)
         return redirect(back, 303)
-
-
-def _request(site: Site, name: str, data: Mapping[str, Json]) -> dict[str, Any]:
-    try:
-        with site.desk.request(name, data) as answers:
-            return _mapping(answers.next(REQUEST_LIMIT).document)
-    except BusyError as error:
-        return {"status": "error", "error": str(error)}
 
 
 def _mapping(document: object) -> dict[str, Any]:

@@ -18,8 +18,13 @@ def is_loopback(host: str) -> bool:
 
 def names_us(header: str, listen_host: str) -> bool:
     """Whether a browser meant this machine: a page whose name was rebound to loopback did not."""
+    ours = {"localhost", "127.0.0.1", "::1", listen_host.strip("[]").lower()}
+    return (host_of(header) or None) in ours
+
+
+def host_of(header: str) -> str:
+    """The host in a `Host` header, without its port; empty if there is none in it."""
     try:
-        host = urlsplit(f"//{header}").hostname
+        return urlsplit(f"//{header}").hostname or ""
     except ValueError:
-        return False
-    return host in {"localhost", "127.0.0.1", "::1", listen_host.strip("[]").lower()}
+        return ""

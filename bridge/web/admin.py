@@ -8,7 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask import Flask, Response, render_template, send_from_directory
-from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadRequest,
+    Forbidden,
+    HTTPException,
+    MethodNotAllowed,
+    ServiceUnavailable,
+)
 
 from bridge import __version__
 from bridge.web.actions import add_actions
@@ -18,6 +24,7 @@ from bridge.web.guard import Guard
 from bridge.web.live import add_live
 from bridge.web.login import add_login
 from bridge.web.pages import add_pages
+from bridge.web.room import Room
 from bridge.web.site import Site
 from bridge.web.words import FILTERS
 
@@ -34,7 +41,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-_EXPLAINED = (Forbidden, ServiceUnavailable)
+_EXPLAINED = (BadRequest, Forbidden, ServiceUnavailable)
 """Errors whose text is ours."""
 
 
@@ -48,9 +55,10 @@ def create_admin_app(site: Site) -> Flask:
     app.context_processor(lambda: {"site": site, "version": __version__})
     guard.attach(app)
     add_pages(app, site)
-    add_actions(app, site, guard)
+    room = Room()
+    add_actions(app, site, guard, room)
     add_live(app, site)
-    add_login(app, site.accounts)
+    add_login(app, site.accounts, room)
 
     @app.get("/static/<path:name>", provide_automatic_options=False)
     def static_file(name: str) -> Response:
@@ -77,8 +85,8 @@ def create_admin_app(site: Site) -> Flask:
 
 def _explain(error: HTTPException) -> Response:
     """An error as a page for people, and as JSON for programs."""
-    if not wants_page() or isinstance(error, MethodNotAllowed):
-        return refuse(error)
     text = error.description if isinstance(error, _EXPLAINED) else None
+    if not wants_page() or isinstance(error, MethodNotAllowed):
+        return refuse(error, text)
     kept = [(name, value) for name, value in error.get_headers() if name == "Retry-After"]
     return Response(render_template("error.html", error=error, text=text), error.code, kept)

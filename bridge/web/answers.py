@@ -52,10 +52,11 @@ def create_app(name: str, health: HealthCheck) -> Flask:
     return app
 
 
-def refuse(error: HTTPException) -> Response:
-    """An error as JSON that says no more than its name."""
+def refuse(error: HTTPException, text: str | None = None) -> Response:
+    """An error as JSON that says no more than its name, and a `text` of ours."""
     name = (error.name or "error").lower()
-    response = answer({"ok": False, "error": name}, error.code or 500)
+    told = {"ok": False, "error": name} | ({} if text is None else {"message": text})
+    response = answer(told, error.code or 500)
     for header, value in error.get_headers():
         if header != "Content-Type":
             response.headers[header] = value

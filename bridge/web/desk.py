@@ -26,6 +26,12 @@ _Shown = TypeVar("_Shown")
 LOOK_LIMIT = 5.0
 """Seconds within which the engine answers, or something is very wrong."""
 
+SLOW = 1.0
+"""Seconds after which a look that has no answer yet is reason enough not to look again."""
+
+MOST_LOOKS = 8
+"""Looks that may wait for an answer at once; the engine has it in some milliseconds."""
+
 MOST_ASKERS = 64
 """Who may wait for an answer at once."""
 
@@ -89,6 +95,14 @@ class Desk:
         self._lock = threading.Lock()
         self._last = 0
         self._open: dict[int, Answers] = {}
+        self._fewer = threading.Condition(self._lock)
+        self._looks: dict[int, float] = {}
+        """When they began; the oldest one is first."""
+
+    @property
+    def asked(self) -> int:
+        """How often something was asked or told here."""
+        return self._last
 
     def overview(self) -> shown.Bridge:
         """The bridge as a whole; raises `BusyError`, as all of these."""
@@ -127,6 +141,7 @@ class Desk:
 
     def _look(self, view: View, kind: type[_Shown]) -> _Shown | None:
         with self._begin() as answers:
+            self._begin_look(answers.number)
             self._hand_over(Looked(answers.number, view))
             document = answers.next(LOOK_LIMIT).document
         if document is not None and not isinstance(document, kind):
@@ -155,9 +170,25 @@ class Desk:
             answers = self._open[self._last] = Answers(self._last, self._end)
         return answers
 
+    def _begin_look(self, number: int) -> None:
+        """Raises `BusyError` if others wait for long: more would only wait in vain."""
+        end = time.monotonic() + SLOW
+        with self._lock:
+            while (now := time.monotonic()) <= end:
+                oldest = next(iter(self._looks.values()), now)
+                if now - oldest > SLOW:
+                    break
+                if len(self._looks) < MOST_LOOKS:
+                    self._looks[number] = now
+                    return
+                self._fewer.wait(end - now)
+        raise BusyError("the bridge does not answer just now; try again")
+
     def _end(self, number: int) -> None:
         with self._lock:
             self._open.pop(number, None)
+            if self._looks.pop(number, None) is not None:
+                self._fewer.notify()
 
 
 def _there(found: _Shown | None) -> _Shown:

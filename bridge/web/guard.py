@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, redirect, render_template, request, url_for
 from werkzeug.exceptions import Forbidden
@@ -65,7 +64,7 @@ class Guard:
                 g.visit = Visit(session, new=True)
                 return redirect(to, 303)
             wrong = True
-        return render_template("sign_in.html", to=to, wrong=wrong)
+        return render_template("sign_in.html", to=to, wrong=wrong, by_link=_came_by_link())
 
     def sign_out(self) -> AnyResponse:
         """End the browser's session."""
@@ -76,24 +75,30 @@ class Guard:
         header = request.headers.get("Host", "")
         if self._names_matter and not names_us(header, self._site.listen_host):
             raise Forbidden
+        if _is_part_of_another_site():
+            raise Forbidden("this is not for pages of other sites")
         g.visit = self._door.visit()
         signed_in = self._door.is_signed_in()
         if request.method not in _READ and request.endpoint is not None:
             if not signed_in and request.endpoint != "sign_in":
                 raise Forbidden("sign in first")
-            self._door.check_form()
+            self._door.check_form(g.visit)
         if signed_in or request.endpoint in _OPEN:
             return None
         if wants_page() and request.authorization is None:
             return redirect(url_for("sign_in", to=request.full_path.rstrip("?")))
-        self._door.admit_reader()
+        # Nobody asked for what a page's script fetches again and again.
+        self._door.admit_reader(challenge=request.endpoint != "live")
         return None
 
     def _remember(self, response: Response) -> Response:
         # Who comes back from another site has a cookie, which the browser only keeps to itself.
         stranger = request.endpoint == "callback"
-        if "visit" in g and g.visit.new and not stranger and response.mimetype == "text/html":
-            self._door.remember(response, g.visit.id)
+        if "visit" not in g or stranger or response.mimetype != "text/html":
+            return response
+        # Also for who is signed in, as the browser would drop a cookie that is never renewed.
+        if g.visit.new or (self._door.has_password and self._door.is_signed_in()):
+            self._door.remember(response, g.visit)
         return response
 
     def _helpers(self) -> dict[str, Any]:
@@ -105,10 +110,21 @@ class Guard:
         }
 
 
+def _is_part_of_another_site() -> bool:
+    """Whether a page of another site loads this into itself (Fetch Metadata), not by a link."""
+    told = request.headers.get
+    return told("Sec-Fetch-Site") == "cross-site" and told("Sec-Fetch-Mode") != "navigate"
+
+
+def _came_by_link() -> bool:
+    """Whether another site led here, for which browsers keep our cookie to themselves."""
+    place = (request.referrer or "").partition("://")[2].partition("/")[0]
+    return bool(place) and place.lower() != request.host.lower()
+
+
 def _own_place(place: str) -> str:
     """Where to go after signing in: an address of ours, never another site's."""
-    parts = urlsplit(place)
     ours = place.startswith("/") and not place.startswith("//") and "\\" not in place
-    if ours and not parts.netloc and place.isprintable():
+    if ours and place.isprintable():
         return request.script_root + place
     return url_for("overview")

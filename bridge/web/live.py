@@ -25,6 +25,9 @@ _LOOKS = 5
 MOST_VIEWERS = 6
 """Pages that are followed at once; each holds one of the listener's workers."""
 
+RETRY = 1_000
+"""Milliseconds after which a browser that has lost us comes again."""
+
 QUIET_LIMIT = 15.0
 """Seconds after which a line without meaning tells that we are still there."""
 
@@ -39,6 +42,8 @@ def add_live(app: Flask, site: Site) -> None:
     @app.get("/live", provide_automatic_options=False)
     def live() -> Response:
         look = _look(site)
+        if request.method == "HEAD":
+            return Response(content_type="text/event-stream")
         if not places.acquire(blocking=False):
             raise ServiceUnavailable("too many pages are open", retry_after=10)
         gone: Callable[[], bool] = request.environ.get(
@@ -96,15 +101,25 @@ def _device(site: Site, name: str) -> Regions:
 def _events(
     look: Callable[[], Regions], stopping: threading.Event, gone: Callable[[], bool]
 ) -> Iterator[str]:
-    """First nothing, so that the browser knows it is connected; then what changed."""
-    yield ": connected\n\n"
+    """First nothing, so that the browser knows it is connected; then what changed.
+
+    `late` tells whether the engine answers no more, and `gone` that there is nothing to follow.
+    """
+    yield f": connected\nretry: {RETRY}\n\n"
     sent: Regions = {}
+    late = False
     quiet = 0.0
     for _ in range(int(LONGEST / INTERVAL)):
+        was_late = late
         try:
-            now = look()
+            now, late = look(), False
         except BusyError:
-            now = sent
+            now, late = sent, True
+        if not now and not late:
+            yield "event: gone\ndata: gone\n\n"
+            return
+        if late != was_late:
+            yield f"event: late\ndata: {'yes' if late else 'no'}\n\n"
         changed = changes(sent, now)
         sent = now
         if changed:

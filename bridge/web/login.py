@@ -15,11 +15,12 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Protocol
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, render_template, request, url_for
 from werkzeug.exceptions import BadRequest, NotFound
 
 from bridge.errors import PeerError
 from bridge.web.answers import answer, wants_page
+from bridge.web.room import Room
 
 STATE_LIMIT = 600.0
 """Seconds within which somebody has to come back from Shelly's page."""
@@ -72,8 +73,8 @@ class States:
         return whose == account and time.monotonic() < until
 
 
-def add_login(app: Flask, accounts: Mapping[str, Account]) -> None:
-    """Add `GET /login/<account>` and where the browser comes back to."""
+def add_login(app: Flask, accounts: Mapping[str, Account], room: Room) -> None:
+    """Add `GET /login/<account>` and where the browser comes back to; it waits in `room` there."""
     states = States()
 
     @app.get("/login/<account>", provide_automatic_options=False)
@@ -82,13 +83,17 @@ def add_login(app: Flask, accounts: Mapping[str, Account]) -> None:
         host = request.headers.get("Host", "")
         if not _HOST.fullmatch(host):
             raise BadRequest
-        back = f"{request.scheme}://{host}/login/{account}/callback"
+        back = f"{request.scheme}://{host}{url_for('callback', account=account)}"
         address = known.login_address(back, states.begin(account))
         return Response(status=302, headers={"Location": address})
 
     @app.get("/login/<account>/callback", provide_automatic_options=False)
     def callback(account: str) -> Response:
         known = _known(accounts, account)
+        with room.place():
+            return come_back(known, account)
+
+    def come_back(known: Account, account: str) -> Response:
         code = request.args.get("code", "")
         if not states.end(account, request.args.get("state", "")):
             text = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
@@ -12,11 +11,14 @@ from werkzeug.exceptions import NotFound
 from bridge.core.views.asked import Only, Sort
 from bridge.core.views.shown import Course
 from bridge.web import regions
-from bridge.web.addresses import is_loopback
+from bridge.web.addresses import host_of, is_loopback
 from bridge.web.controls import controls
 from bridge.web.picture import qr_code
 from bridge.web.regions import PER_PAGE, Regions
 from bridge.web.site import Site
+
+_ARGUMENTS = ("search", "only", "sort", "order", "page")
+"""Of the table of devices."""
 
 
 def add_pages(app: Flask, site: Site) -> None:
@@ -99,7 +101,7 @@ class _Pages:
         """By the name under which the browser reaches us, as devices may well do the same."""
         if self._site.outbound is None:
             return None
-        seen = urlsplit(f"//{request.host}").hostname or ""
+        seen = host_of(request.host)
         return self._site.outbound.address(socket.gethostname() if is_loopback(seen) else seen)
 
 
@@ -110,7 +112,8 @@ def _page(template: str, live: Regions, **values: Any) -> str:
 
 def _here(**changes: Any) -> str:
     """This page's address with other arguments; None leaves one out."""
-    given = {**request.args.to_dict(), **changes}
+    # No other names, since some mean something to `url_for`.
+    given = {name: request.args.get(name) for name in _ARGUMENTS} | changes
     kept = {name: value for name, value in given.items() if value not in (None, "")}
     return url_for(request.endpoint or "overview", **(request.view_args or {}), **kept)
 

@@ -74,9 +74,9 @@ def device(found: Device) -> Regions:
         told = render_template("regions/readings.html", channel=channel, name=name)
         regions[f"readings-{name}"] = Region(told)
         for control in controls(channel):
-            if control.form == "buttons":
-                html = render_template("regions/buttons.html", control=control, name=name)
-                regions[f"buttons-{name}-{control.key}"] = Region(html)
+            if control.form in ("buttons", "slider"):
+                html = render_template(f"regions/{control.form}.html", control=control, name=name)
+                regions[f"{control.form}-{name}-{control.key}"] = Region(html)
     return regions
 
 

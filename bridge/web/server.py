@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
+from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask
 from waitress.utilities import Error
@@ -46,6 +46,9 @@ _LIMITS: dict[str, Any] = {
 }
 _TICK = 1.0
 
+MOST_UNSENT = 1_000_000
+"""Bytes that wait for a client which reads slowly; whoever lets more pile up gets no more."""
+
 
 class _JsonErrorTask(ErrorTask):
     """Answers what is not even HTTP as everything else is answered: with JSON."""
@@ -65,10 +68,16 @@ class _JsonErrorTask(ErrorTask):
 
 
 class _Channel(HTTPChannel):
-    """Also closes a connection whose request trickles in for too long."""
+    """Also closes a connection whose request trickles in, or whose answer trickles out."""
 
     error_task_class = _JsonErrorTask
     _begun = 0.0
+
+    def write_soon(self, data: bytes) -> int:
+        # Waitress would let 16 MB pile up and then hold the worker until the client reads.
+        if self.total_outbufs_len > MOST_UNSENT:
+            raise ClientDisconnected
+        return super().write_soon(data)
 
     def received(self, data: bytes) -> bool:
         if self.request is not None and time.monotonic() - self._begun > REQUEST_LIMIT:

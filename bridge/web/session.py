@@ -17,7 +17,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from flask import Response, request
 from werkzeug.datastructures import WWWAuthenticate
@@ -31,6 +30,9 @@ _log = logging.getLogger(__name__)
 GUESS_LIMIT = 20
 """Wrong passwords a minute and address."""
 
+CHECK_LIMIT = 2.0
+"""Seconds for which a password waits until others were looked at."""
+
 LIFETIME = 30 * 86_400.0
 """Seconds after its last use in which somebody stays signed in."""
 
@@ -38,8 +40,14 @@ MOST_SESSIONS = 200
 """Who may be signed in at once; the one that was used longest ago is forgotten first."""
 
 COOKIE = "shelly_bridge"
+DOOR_COOKIE = "shelly_bridge_door"
+"""Of who is not signed in. It is another one, since a link on another site brings no cookie at all
+(SameSite), and the new one for such a visit must not take the place of a session."""
+
 FIELD = "token"
 """The form field that proves that the form is ours."""
+
+_CHALLENGE = WWWAuthenticate("basic", {"realm": "shelly-bridge", "charset": "UTF-8"})
 
 _ID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _HASHED = re.compile(r"(?:scrypt|pbkdf2):[^$]+\$[^$]+\$[0-9a-f]+", re.ASCII)
@@ -92,6 +100,7 @@ class Doorkeeper:
         self._password = password
         self._key = secrets.token_bytes(32)
         self._guesses = Refusals()
+        self._check = threading.Lock()
         self._sessions = Sessions()
 
     @property
@@ -101,15 +110,16 @@ class Doorkeeper:
 
     def is_signed_in(self) -> bool:
         """Whether this browser may see everything and press every button."""
-        return self._password is None or self._sessions.use(_cookie())
+        return self._password is None or self._sessions.use(_cookie(COOKIE))
 
-    def admit_reader(self) -> None:
-        """Let a request read that sends the password itself; raises what to answer otherwise."""
+    def admit_reader(self, *, challenge: bool) -> None:
+        """Let a request read that sends the password itself; raises what to answer otherwise.
+
+        With a `challenge` a browser would ask for the password in a window of its own.
+        """
         given = request.authorization
-        if given is None or given.type != "basic":
-            raise _unauthorized()
-        if not self._matches(given.password or ""):
-            raise _unauthorized()
+        if given is None or given.type != "basic" or not self._matches(given.password or ""):
+            raise Unauthorized(www_authenticate=_CHALLENGE if challenge else None)
 
     def sign_in(self, password: str) -> str | None:
         """A new session for the right password; None for a wrong one.
@@ -123,33 +133,34 @@ class Doorkeeper:
 
     def sign_out(self) -> None:
         """End this browser's session."""
-        self._sessions.end(_cookie())
+        self._sessions.end(_cookie(COOKIE))
 
     def visit(self) -> Visit:
         """This browser; one without a cookie is given a new name."""
-        known = _cookie()
+        known = _cookie(COOKIE if self.is_signed_in() else DOOR_COOKIE)
         return Visit(known, new=False) if known else Visit(secrets.token_urlsafe(32), new=True)
 
     def token(self, visit: Visit) -> str:
         """What a form of this browser carries."""
         return hmac.new(self._key, visit.id.encode(), hashlib.sha256).hexdigest()
 
-    def check_form(self) -> None:
+    def check_form(self, visit: Visit) -> None:
         """Make sure that a form comes from a page of ours; raises `Forbidden`."""
-        expected = self.token(Visit(_cookie(), new=False))
+        expected = self.token(visit)
         given = request.form.get(FIELD, "")
-        if not _cookie() or not hmac.compare_digest(given.encode(), expected.encode()):
+        if visit.new or not hmac.compare_digest(given.encode(), expected.encode()):
             raise Forbidden("this form is out of date; load the page again")
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
+        if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
             raise Forbidden("this form is of another site")
 
-    def remember(self, response: Response, session: str) -> None:
+    def remember(self, response: Response, visit: Visit) -> None:
         """Give the browser its name, which no script and no other site can use."""
+        signed_in = self._sessions.use(visit.id)
         response.set_cookie(
-            COOKIE,
-            session,
-            max_age=int(LIFETIME) if self.has_password else None,
+            COOKIE if signed_in or not self.has_password else DOOR_COOKIE,
+            visit.id,
+            max_age=int(LIFETIME) if signed_in else None,
             path=f"{request.script_root}/",
             httponly=True,
             samesite="Strict",
@@ -157,6 +168,15 @@ class Doorkeeper:
         )
 
     def _matches(self, given: str) -> bool:
+        # One after the other: scrypt takes 32 MB each, and none slips past the count.
+        if not self._check.acquire(timeout=CHECK_LIMIT):
+            raise TooManyRequests(retry_after=1)
+        try:
+            return self._is_right(given)
+        finally:
+            self._check.release()
+
+    def _is_right(self, given: str) -> bool:
         if self._guesses.count(request.remote_addr) >= GUESS_LIMIT:
             raise TooManyRequests(retry_after=int(WINDOW))
         password = self._password or ""
@@ -176,12 +196,7 @@ def _whence() -> str:
     return network_of(request.remote_addr)
 
 
-def _cookie() -> str:
+def _cookie(name: str) -> str:
     """The browser's name; empty for none, or one that we never gave."""
-    given = request.cookies.get(COOKIE, "")
+    given = request.cookies.get(name, "")
     return given if _ID.fullmatch(given) else ""
-
-
-def _unauthorized() -> Unauthorized:
-    challenge = WWWAuthenticate("basic", {"realm": "shelly-bridge", "charset": "UTF-8"})
-    return Unauthorized(www_authenticate=challenge)

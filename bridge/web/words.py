@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from bridge.core.model import Json, LinkState, SourceKind
@@ -77,6 +77,10 @@ def with_unit(given: Json, unit: str) -> str:
             return f"{text} {unit}" if unit else text
         case str():
             text = given
+        case list() | tuple() if not given:
+            text = "none"
+        case Mapping():
+            text = ", ".join(f"{key} {with_unit(each, '')}" for key, each in given.items())
         case _:
             text = json.dumps(given, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -10,11 +10,15 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.brokers import Peer, wait_until
-from tests.browser.conftest import NARROW, WIDE, Demo, opened
+from tests.browser.conftest import NARROW, WIDE, Demo, opened, running_demo
 
 pytestmark = [pytest.mark.chromium, pytest.mark.timeout(180)]
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+SEEN = """seen => {
+  Object.defineProperty(document, "hidden", { value: !seen, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 PLACES = ["/", "/devices", "/add", "/maintenance"]
 
 
@@ -116,6 +120,53 @@ def test_what_happens_is_seen_without_loading_again(
             peer.publish(f"{topic}/set", other)
             expect(row).to_contain_text(re.compile(rf"relay\s+{other}"))
             wait_until(lambda other=other: state_of(peer, topic) == other)  # type: ignore[misc]  # mypy and lambda defaults
+
+
+def test_a_slider_follows_what_others_do(browser: Browser, demo: Demo, peer: Peer) -> None:
+    with opened(browser) as visit:
+        page = visit.page
+        find(page, demo, "dimmer")
+        light = card(page, "light 0").first
+        topic = topic_of(light)
+        slider = light.get_by_role("slider", name="Brightness")
+        for level in (21, 84):
+            peer.publish(f"{topic}/set", json.dumps({"brightness": level}))
+            expect(slider).to_have_value(str(level))
+            expect(light.locator("output").first).to_have_text(str(level))
+        # The one that came meanwhile works as the first one did.
+        slider.fill("35")
+        wait_until(lambda: json.loads(peer.values[topic])["brightness"] == 35)
+
+
+def test_a_page_that_nobody_sees_follows_nothing_until_it_is_seen(
+    browser: Browser, demo: Demo, peer: Peer
+) -> None:
+    with opened(browser) as visit:
+        page = visit.page
+        find(page, demo, "dimmer")
+        expect(page.locator("#followed")).to_be_visible()
+        light = card(page, "light 0").first
+        topic = topic_of(light)
+        page.evaluate(SEEN, False)
+        asked = page.evaluate("performance.getEntriesByType('resource').length")
+        peer.publish(f"{topic}/set", json.dumps({"brightness": 11}))
+        wait_until(lambda: json.loads(peer.values[topic])["brightness"] == 11)
+        expect(light.locator(".readings")).not_to_contain_text("11 %")
+        assert page.evaluate("performance.getEntriesByType('resource').length") <= asked + 1
+        page.evaluate(SEEN, True)
+        expect(light.locator(".readings")).to_contain_text("11 %")
+
+
+def test_a_bridge_that_ends_is_said_to_be_gone(browser: Browser) -> None:
+    with opened(browser) as visit:
+        page = visit.page
+        with running_demo("--devices", "2") as short:
+            page.goto(short.address)
+            expect(page.locator("#followed")).to_be_visible()
+            expect(page.locator("#stale")).to_be_hidden()
+        expect(page.locator("#stale")).to_contain_text("does not answer")
+        # The browser says so as well.
+        visit.complaints.clear()
 
 
 def test_a_command_that_is_refused_says_why(browser: Browser, demo: Demo, peer: Peer) -> None:

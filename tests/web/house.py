@@ -26,6 +26,7 @@ from bridge.core.events import (
 from bridge.core.model import Access, DeviceId, LinkState, Now, SourceKind
 from bridge.engine_loop import EngineLoop
 from bridge.inbox import Inbox
+from bridge.listeners import ADMIN_WORKERS
 from bridge.threads import Deadline
 from bridge.web.admin import create_admin_app
 from bridge.web.desk import Desk
@@ -185,7 +186,7 @@ def house(
         "127.0.0.1",
         0,
         lambda name, _: made.crashed.append(name),
-        workers=8,
+        workers=ADMIN_WORKERS,
         stopping=stopping,
         trusted_proxies=site.get("trusted_proxies", 0),
     )

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import pytest
 
 from bridge.core.commands import LightCommand, RelayCommand, Turn
 from bridge.core.effects import Reconnect, Refresh, SaveOptions, SetLogLevel
+from bridge.core.topics import Topics
+from bridge.listeners import ADMIN_WORKERS
 from bridge.web import actions
+from bridge.web.desk import MOST_LOOKS, Desk
+from bridge.web.room import MOST_WAITING
 from bridge.web.session import FIELD
 from tests.brokers import wait_until
 from tests.core import payloads
@@ -159,6 +166,29 @@ def test_everything_is_published_again(home: House) -> None:
 def test_a_connection_is_made_anew(home: House) -> None:
     home.browser.press("/", "/request/host/reconnect", {"id": "shelly-7-eu.shelly.cloud"})
     wait_until(lambda: any(isinstance(effect, Reconnect) for effect in home.others))
+
+
+def test_many_that_wait_leave_room_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "REQUEST_LIMIT", 12.0)
+    silent = Desk(lambda _: True, Topics("shelly"))
+    with house(desk=silent) as made, ThreadPoolExecutor(40) as pool:
+        browser = made.browser
+        fields = {FIELD: browser.get("/maintenance").token, "id": "x"}
+
+        def press() -> str:
+            path = "/request/host/reconnect"
+            return str(json.loads(browser.post(path, fields, Accept="application/json").text))
+
+        pressed = [pool.submit(press) for _ in range(ADMIN_WORKERS + MOST_WAITING)]
+        refused = list(itertools.islice(as_completed(pressed, 10), ADMIN_WORKERS))
+        assert all("too much is waited for" in each.result() for each in refused)
+        looked = [pool.submit(browser.get, "/") for _ in range(MOST_LOOKS * 2)]
+        next(as_completed(looked, 4))
+        begun = time.monotonic()
+        assert made.browser.get("/healthz").status == 200
+        assert time.monotonic() - begun < 3
+        assert not all(each.done() for each in pressed)
+        assert all(each.result().status == 503 for each in looked)
 
 
 @pytest.mark.parametrize("name", ["restart", "health_check", "consent_url", "nonsense", "../x"])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,7 +16,8 @@ from bridge.core.topics import Topics
 from bridge.core.views.asked import OneDevice, Table
 from bridge.core.views.shown import Rows
 from bridge.web import desk as module
-from bridge.web.desk import MOST_ASKERS, BusyError, Desk
+from bridge.web.desk import MOST_ASKERS, MOST_LOOKS, BusyError, Desk
+from tests.brokers import wait_until
 
 TOPICS = Topics("home")
 ROWS = Rows((), 0, 0)
@@ -101,6 +105,22 @@ def test_an_engine_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPa
     engine.desk.show(Show(asker(engine.events[0]), "too late"))
 
 
+def test_nobody_waits_behind_one_who_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLOW", 0.05)
+    engine = Engine(lambda _: [])
+    first = threading.Thread(target=engine.desk.device, args=("boiler",))
+    first.start()
+    wait_until(lambda: engine.events)
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() - begun > module.SLOW * 2)
+    with pytest.raises(BusyError, match="does not answer just now"):
+        engine.desk.device("boiler")
+    assert len(engine.events) == 1
+    engine.desk.show(Show(asker(engine.events[0]), None))
+    first.join(10)
+    assert not first.is_alive()
+
+
 def test_an_engine_without_room_is_told_to_nobody_twice() -> None:
     desk = Desk(lambda _: False, TOPICS)
     for _ in range(MOST_ASKERS + 1):
@@ -124,3 +144,20 @@ def test_a_wrong_answer_is_our_own_bug() -> None:
     engine = Engine(lambda event: [Show(asker(event), ROWS)])
     with pytest.raises(TypeError, match=OneDevice.__name__):
         engine.desk.device("boiler")
+
+
+def test_many_who_look_at_once_all_see_something() -> None:
+    looks: queue.SimpleQueue[Event] = queue.SimpleQueue()
+
+    def offer(event: Event) -> bool:
+        looks.put(event)
+        return True
+
+    desk = Desk(offer, TOPICS)
+    with ThreadPoolExecutor(MOST_LOOKS * 2) as pool:
+        seen = [pool.submit(desk.table, Table()) for _ in range(MOST_LOOKS * 2)]
+        # No more than that are asked at once; each answer makes room for the next one.
+        wait_until(lambda: looks.qsize() == MOST_LOOKS)
+        for _ in seen:
+            desk.show(Show(asker(looks.get(timeout=5)), ROWS))
+        assert [each.result(5) for each in seen] == [ROWS] * len(seen)

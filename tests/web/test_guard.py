@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import pytest
 from werkzeug.security import generate_password_hash
 
-from bridge.web.session import COOKIE, FIELD, GUESS_LIMIT, LIFETIME, MOST_SESSIONS, Sessions
+from bridge.listeners import ADMIN_WORKERS
+from bridge.web.session import (
+    COOKIE,
+    DOOR_COOKIE,
+    FIELD,
+    GUESS_LIMIT,
+    LIFETIME,
+    MOST_SESSIONS,
+    Sessions,
+)
 from tests.core.dialogue import DEVICE
 from tests.web.house import Browser, House, furnished, house, wait_for_text
 
@@ -36,6 +49,10 @@ def home() -> Iterator[House]:
 def locked() -> Iterator[House]:
     with house(listen_host="192.0.2.1", password=PASSWORD) as made:
         yield furnished(made)
+
+
+def basic(password: str) -> str:
+    return "Basic " + base64.b64encode(f"x:{password}".encode()).decode()
 
 
 def sign_in(browser: Browser, password: str = PASSWORD, to: str = "") -> int:
@@ -75,12 +92,24 @@ def test_the_cookie_is_for_our_pages_only(locked: House) -> None:
     assert PASSWORD not in browser.set_cookie
 
 
+def test_the_cookie_lasts_on_with_every_visit(locked: House) -> None:
+    browser = locked.browser
+    sign_in(browser)
+    session = browser.cookies[COOKIE]
+    browser.get("/")
+    assert browser.set_cookie.startswith(f"{COOKIE}={session};")
+    assert f"Max-Age={LIFETIME:.0f}" in browser.set_cookie
+    browser.press("/", "/sign-out", {})
+    assert browser.set_cookie == ""
+
+
 def test_signing_in_changes_the_cookie(locked: House) -> None:
     browser = locked.browser
     browser.get("/sign-in")
-    before = browser.cookies[COOKIE]
+    before = browser.cookies[DOOR_COOKIE]
     sign_in(browser)
     assert browser.cookies[COOKIE] != before
+    assert browser.get("/").status == 200
     thief = locked.browser
     thief.cookies[COOKIE] = before
     assert thief.get("/").status == 302
@@ -122,6 +151,52 @@ def test_signing_in_leads_to_our_pages_only(locked: House, to: str, leads: str) 
     assert page.headers["Location"].replace(" ", "%20") == leads.replace(" ", "%20")
 
 
+@pytest.mark.parametrize("to", ["//[", "http://[", "//\u2100", "/[", "\x00"])
+def test_a_way_back_that_is_no_address(
+    locked: House, to: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = locked.browser
+    page = browser.get(f"/sign-in?to={quote(to)}")
+    assert page.status == 200
+    fields = {FIELD: page.token, "password": PASSWORD, "to": to}
+    page = browser.post("/sign-in", fields)
+    assert (page.status, page.headers["Location"]) == (303, "/%5B" if to == "/[" else "/")
+    assert "could not be answered" not in caplog.text
+
+
+def test_guesses_at_once_are_counted_too() -> None:
+    hashed = generate_password_hash(PASSWORD)
+    with house(listen_host="192.0.2.1", password=hashed) as made:
+        guess = {"Authorization": basic("guess"), "Accept": "application/json"}
+        with ThreadPoolExecutor(ADMIN_WORKERS) as pool:
+            pages = [pool.submit(made.browser.get, "/", **guess) for _ in range(GUESS_LIMIT * 2)]
+        statuses = [page.result().status for page in pages]
+        assert 1 <= statuses.count(401) <= GUESS_LIMIT
+        assert set(statuses) == {401, 429}
+
+
+def test_a_link_on_another_site_ends_no_session(locked: House) -> None:
+    browser = locked.browser
+    sign_in(browser)
+    session = browser.cookies.pop(COOKIE)
+    # As it is with such a link: the browser keeps the cookie to itself, also at the door.
+    assert browser.get("/devices").status == 302
+    assert browser.get("/sign-in?to=/devices").status == 200
+    assert COOKIE not in browser.cookies
+    browser.cookies[COOKIE] = session
+    assert browser.get("/devices").status == 200
+
+
+def test_who_came_by_a_link_can_go_on(locked: House) -> None:
+    browser = locked.browser
+    page = browser.get("/sign-in?to=/devices", Referer="https://home.example/lovelace")
+    assert '<a href="/devices">go on</a>' in page.text
+    page = browser.get("/sign-in?to=//evil.example", Referer="https://home.example/")
+    assert "evil" not in page.text.replace('value="//evil.example"', "")
+    for referrer in ("", f"http://127.0.0.1:{browser.port}/devices"):
+        assert not browser.get("/sign-in", Referer=referrer).says("go on")
+
+
 @pytest.mark.parametrize("path", FORMS)
 def test_no_form_without_our_token(home: House, path: str) -> None:
     browser = home.browser
@@ -145,7 +220,9 @@ def test_no_form_with_the_token_of_another_browser(home: House) -> None:
     assert browser.post(f"{PATH}/relay/0", fields).status == 403
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://[", "http://", ""]
+)
 def test_no_form_from_another_site(home: House, origin: str) -> None:
     fields = {"key": "state", "value": "ON"}
     page = home.browser.press(PATH, f"{PATH}/relay/0", fields, Origin=origin)
@@ -170,12 +247,23 @@ def test_behind_a_password_no_form_without_signing_in(locked: House, path: str) 
 
 
 def test_programs_may_read_with_the_password_but_press_nothing(locked: House) -> None:
-    import base64
-
-    given = "Basic " + base64.b64encode(f"x:{PASSWORD}".encode()).decode()
+    given = basic(PASSWORD)
     browser = locked.browser
     assert browser.get("/metrics", Authorization=given).status == 200
     assert browser.post("/retained", {}, Authorization=given).status == 403
+
+
+def test_a_script_is_told_why_its_form_is_refused(locked: House) -> None:
+    page = locked.browser.post("/retained", {}, Accept="application/json")
+    assert json.loads(page.text)["message"] == "sign in first"
+
+
+def test_pages_of_other_sites_cannot_load_ours_into_them(home: House) -> None:
+    browser = home.browser
+    for path in ("/live?of=overview", "/metrics", "/diagnostics.json", "/qr/consent.svg"):
+        page = browser.get(path, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors")
+        assert page.status == 403
+    assert browser.get("/", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate").status == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", ""])

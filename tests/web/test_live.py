@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from bridge.core.events import LinkChanged, StatusReported
+from bridge.core.events import GrantRevoked, GrantStored, LinkChanged, StatusReported
 from bridge.core.ids import device_from_hex
 from bridge.core.model import LinkState, SourceKind
-from bridge.web import live
+from bridge.web import live, regions
+from bridge.web.desk import BusyError
 from bridge.web.live import MOST_VIEWERS, changes
 from bridge.web.regions import Region
 from tests.brokers import wait_until
@@ -84,8 +87,6 @@ def test_rows_are_sent_one_by_one_and_all_when_there_are_others(home: House) -> 
         home.happens(StatusReported(HOST, DEVICE, {"switch:0": {"id": 0, "apower": 99.5}}))
         change = stream.until("99.5 W")
         assert list(change) == [f"device-{DEVICE}"]
-        from bridge.core.events import GrantStored
-
         home.happens(GrantStored(grant(device_from_hex("0cb815fd44e1"), names=("Attic",))))
         assert "rows" in stream.until("Attic")
 
@@ -128,18 +129,6 @@ def test_only_so_many_may_follow_and_each_makes_room_again(home: House) -> None:
         stream.close()
 
 
-def test_a_device_that_goes_does_not_end_the_stream(home: House) -> None:
-    from bridge.core.events import GrantRevoked
-
-    with watching(home, f"/live?of=device&name={DEVICE}") as stream:
-        stream.change()
-        home.happens(GrantRevoked(DEVICE))
-        home.happens(
-            LinkChanged(HOST, SourceKind.INTEGRATOR, LinkState.CONNECTED),
-        )
-        assert stream.answer.readline() is not None
-
-
 def test_the_end_of_the_bridge_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "INTERVAL", 60.0)
     with house() as made:
@@ -160,3 +149,62 @@ def test_only_what_differs_is_sent() -> None:
         "rows": '<tbody id="rows"><tr>2</tr></tbody>'
     }
     assert changes({}, {"p": text}) == {"p": "<p>1</p>"}
+
+
+def test_who_only_asks_whether_there_is_something_takes_no_place(home: House) -> None:
+    for _ in range(MOST_VIEWERS + 1):
+        assert home.browser.ask("HEAD", "/live?of=overview", None, {}).status == 200
+    with watching(home, "/live?of=overview") as stream:
+        assert stream.answer.status == 200
+
+
+def test_a_device_that_goes_is_told_and_ends_the_stream(home: House) -> None:
+    with watching(home, f"/live?of=device&name={DEVICE}") as stream:
+        stream.change()
+        home.happens(GrantRevoked(DEVICE))
+        assert "event: gone" in stream.answer.read().decode()
+
+
+def test_an_engine_that_does_not_answer_is_told_until_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "INTERVAL", 0.001)
+    answers = iter([True, False, False, True])
+
+    def look() -> dict[str, Region]:
+        if next(answers):
+            return {"p": Region("1")}
+        raise BusyError
+
+    told = live._events(look, threading.Event(), lambda: False)
+    assert next(told).startswith(": connected\n")
+    assert next(told) == 'event: change\ndata: {"p": "1"}\n\n'
+    assert next(told) == "event: late\ndata: yes\n\n"
+    assert next(told) == "event: late\ndata: no\n\n"
+
+
+def test_who_reads_nothing_is_left_alone_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "INTERVAL", 0.001)
+    numbers = itertools.count()
+
+    def much(*_: object) -> dict[str, Region]:
+        return {"verdict": Region(f"{next(numbers)}" + "x" * 50_000)}
+
+    monkeypatch.setattr(regions, "overview", much)
+    with house() as made:
+        streams = [Stream(made.browser.port, "/live?of=overview") for _ in range(MOST_VIEWERS)]
+
+        def is_room() -> bool:
+            with watching(made, "/live?of=overview") as another:
+                return another.answer.status == 200
+
+        wait_until(is_room, 30)
+        for stream in streams:
+            stream.close()
+
+
+def test_a_page_without_a_session_is_not_asked_for_a_password() -> None:
+    with house(listen_host="192.0.2.1", password="pass") as made:
+        page = made.browser.get("/live?of=overview", Accept="text/event-stream")
+        assert page.status == 401
+        assert "www-authenticate" not in {name.lower() for name in page.headers}

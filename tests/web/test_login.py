@@ -68,11 +68,25 @@ class Page:
 
 
 @contextmanager
-def listener(listen_host: str = "127.0.0.1", password: str | None = None) -> Iterator[Page]:
+def listener(
+    listen_host: str = "127.0.0.1", password: str | None = None, trusted_proxies: int = 0
+) -> Iterator[Page]:
     home, cabin = FakeAccount(), FakeAccount()
     accounts = {"home": home, "cabin": cabin}
-    app = create_admin_app(make_site(listen_host=listen_host, password=password, accounts=accounts))
-    server = WebServer("web-admin", app, "127.0.0.1", 0, lambda *_: None)
+    site = make_site(
+        listen_host=listen_host,
+        password=password,
+        accounts=accounts,
+        trusted_proxies=trusted_proxies,
+    )
+    server = WebServer(
+        "web-admin",
+        create_admin_app(site),
+        "127.0.0.1",
+        0,
+        lambda *_: None,
+        trusted_proxies=trusted_proxies,
+    )
     server.start()
     try:
         yield Page(server.port, home, cabin)
@@ -104,6 +118,14 @@ def test_the_browser_is_sent_to_shelly_and_comes_back_with_a_code(page: Page) ->
     assert CODE not in str(answer.content)
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Referrer-Policy"] == "same-origin"
+
+
+def test_behind_a_prefix_the_browser_comes_back_there() -> None:
+    headers = {"X-Forwarded-Prefix": "/shelly", "Accept": "text/html"} | basic("pass")
+    with listener(password="pass", trusted_proxies=1) as page:
+        place = page.get("/login/home", headers).headers["Location"]
+        back = parse_qs(urlsplit(place).query)["redirect_uri"][0]
+        assert urlsplit(back).path == "/shelly/login/home/callback"
 
 
 def test_a_login_of_another_user_is_told(page: Page) -> None:

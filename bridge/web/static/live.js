@@ -3,6 +3,9 @@
 // Everything works without this script; with it pages follow what happens, and buttons answer in place.
 
 const RETRY_AFTER = 10000;
+const PATIENCE = 5000;
+const OLD = "The bridge does not answer, so what is shown here may be out of date.";
+const CROWDED = "Too many pages are open, so this one does not follow what happens. Load it again to see more.";
 
 function localTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
@@ -16,6 +19,15 @@ function localTimes(root) {
 function replace(id, html) {
   const old = document.getElementById(id);
   if (!old) {
+    // A channel that was not there when the page was loaded.
+    if (id.startsWith("readings-") && performance.now() > PATIENCE) {
+      location.reload();
+    }
+    return;
+  }
+  const inside = old.contains(document.activeElement);
+  if (inside && document.activeElement.type === "range") {
+    // Somebody has hold of it.
     return;
   }
   const holder = document.createElement("template");
@@ -25,7 +37,7 @@ function replace(id, html) {
     return;
   }
   localTimes(holder.content);
-  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+  const focused = inside ? document.activeElement.id : "";
   old.replaceWith(made);
   if (focused) {
     document.getElementById(focused)?.focus();
@@ -34,22 +46,72 @@ function replace(id, html) {
 
 function follow(address) {
   const mark = document.getElementById("follow");
-  const source = new EventSource(address);
-  source.addEventListener("open", () => {
-    mark.hidden = false;
-  });
-  source.addEventListener("change", (event) => {
-    for (const [id, html] of Object.entries(JSON.parse(event.data))) {
-      replace(id, html);
+  const stale = document.getElementById("stale");
+  let source = null;
+  let timer = 0;
+
+  function say(text) {
+    window.clearTimeout(timer);
+    timer = 0;
+    mark.hidden = text !== "";
+    stale.hidden = text === "";
+    stale.textContent = text;
+  }
+
+  function leave() {
+    source?.close();
+    source = null;
+    window.clearTimeout(timer);
+    timer = 0;
+  }
+
+  // The bridge refuses to be followed: why, only the page itself can tell.
+  async function ask() {
+    leave();
+    try {
+      const page = await fetch(location.href, { redirect: "manual", headers: { Accept: "text/html" } });
+      if (page.type === "opaqueredirect" || page.status === 404) {
+        location.reload();
+        return;
+      }
+      say(page.ok ? CROWDED : OLD);
+    } catch {
+      say(OLD);
     }
-  });
-  source.addEventListener("error", () => {
-    mark.hidden = true;
-    if (source.readyState === EventSource.CLOSED) {
-      window.setTimeout(() => follow(address), RETRY_AFTER);
+    timer = window.setTimeout(open, RETRY_AFTER);
+  }
+
+  function open() {
+    if (source || document.hidden) {
+      return;
     }
-  });
-  window.addEventListener("pagehide", () => source.close());
+    source = new EventSource(address);
+    source.addEventListener("open", () => say(""));
+    source.addEventListener("change", (event) => {
+      for (const [id, html] of Object.entries(JSON.parse(event.data))) {
+        replace(id, html);
+      }
+    });
+    source.addEventListener("late", (event) => say(event.data === "yes" ? OLD : ""));
+    source.addEventListener("gone", () => {
+      leave();
+      location.reload();
+    });
+    source.addEventListener("error", () => {
+      mark.hidden = true;
+      if (source?.readyState === EventSource.CLOSED) {
+        ask();
+      } else if (!timer) {
+        timer = window.setTimeout(() => say(OLD), PATIENCE);
+      }
+    });
+  }
+
+  // Browsers have few connections to one place: a page that nobody sees gives its own back.
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : open()));
+  window.addEventListener("pagehide", leave);
+  window.addEventListener("pageshow", open);
+  open();
 }
 
 async function send(form, submitter) {
@@ -80,14 +142,17 @@ for (const form of document.querySelectorAll("form[data-command]")) {
     event.preventDefault();
     send(form, event.submitter);
   });
-  const slider = form.querySelector('input[type="range"]');
-  if (slider) {
-    const shown = form.querySelector("output");
-    slider.addEventListener("input", () => {
-      shown.textContent = slider.value;
-    });
-    slider.addEventListener("change", () => form.requestSubmit());
-  }
+  // Not at the slider itself, which is another one after each change.
+  form.addEventListener("input", (event) => {
+    if (event.target.type === "range") {
+      form.querySelector("output").textContent = event.target.value;
+    }
+  });
+  form.addEventListener("change", (event) => {
+    if (event.target.type === "range") {
+      form.requestSubmit();
+    }
+  });
 }
 
 localTimes(document);
