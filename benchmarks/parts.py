@@ -9,6 +9,7 @@ from benchmarks.connections import idle, reconnect
 from benchmarks.growth import growth
 from benchmarks.latency import latency
 from benchmarks.memory import memory, outrun
+from benchmarks.page import page
 from benchmarks.plan import Plan
 from benchmarks.report import Table
 from benchmarks.start import start
@@ -31,5 +32,6 @@ PARTS: dict[str, Part] = {
     "reconnect": _alone(reconnect),
     "idle": _alone(idle),
     "commands": _alone(round_trips),
+    "page": _alone(page),
     "growth": lambda _cpu, _plan, tables: growth(tables),
 }

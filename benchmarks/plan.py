@@ -19,6 +19,7 @@ LIMITS = {
     "reconnect": 150.0,
     "idle": 90.0,
     "commands": 60.0,
+    "page": 300.0,
 }
 """The most that a part may take before it is given up (s), if as much is left of the whole."""
 
@@ -49,6 +50,11 @@ class Plan:
     idle_hosts: int = 50
     idle: float = 20.0
     commands: int = 500
+    page_looks: int = 100
+    page_pairs: int = 11
+    """So many, as few percent are looked for."""
+    page_segment: float = 2.0
+    """Pages that are followed look once a second, and what they change goes out then."""
 
 
 QUICK = Plan(
@@ -65,4 +71,6 @@ QUICK = Plan(
     drops=1,
     idle=5.0,
     commands=100,
+    page_looks=40,
+    page_pairs=5,
 )

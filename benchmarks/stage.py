@@ -121,6 +121,11 @@ class Stage:
         """What the newest `run` has published, until it was ready."""
         self.feed = Feed(source for sources in self._sources.values() for source in sources)
 
+    @property
+    def granted(self) -> Sequence[Device]:
+        """The bridge's devices."""
+        return self._devices[BRIDGE]
+
     def _add(self, side: str, host: str) -> Device:
         device = self.world.add_device(MODEL, host)
         self._devices[side].append(device)

@@ -141,6 +141,7 @@ class Bridge:
         self._inbox = Inbox()
         self._outbox = Outbox()
         self._warned: deque[Warned] = deque(maxlen=MOST_WARNINGS)
+        self._rates = vitals.Rates()
         self._desk = Desk(self._inbox.offer, settings.topics)
         self._writer = StoreWriter(store, on_crash)
         self._engine = Engine(settings, store.topics(), store.published())
@@ -331,6 +332,9 @@ class Bridge:
             if now >= next_watch:
                 next_watch = now + _WATCH
                 watch.look(now)
+                # Whoever looks at the page must not be what happens there.
+                events = self._loop.events - self._desk.asked
+                self._rates.sample(now, events, self._mqtt.published)
             if watch.stuck:
                 _log.critical("stuck, so the bridge ends: %s", ", ".join(watch.stuck))
                 self._fate.crashed += watch.stuck
@@ -418,6 +422,8 @@ class Bridge:
         return Vitals(
             {
                 **vitals.process(),
+                **self._rates.values(),
+                "loop_delay_ms": round(self._loop.delay * 1_000, 1),
                 "inbox": len(self._inbox),
                 "outbox": len(self._outbox),
                 "dropped_events": self._outbox.dropped_events,

@@ -61,6 +61,10 @@ class EngineLoop:
         self._next_vitals = time.monotonic() + first_vitals
         self.beats = 0
         """Rounds made; one that stays the same for long is a stuck engine."""
+        self.events = 0
+        """Events that were taken out of the inbox."""
+        self.delay = 0.0
+        """The most that anything due had to wait for its round since the last vitals (s)."""
 
     def start(self, first: Iterable[Effect]) -> None:
         """Carry out the effects of the start, then run."""
@@ -88,23 +92,23 @@ class EngineLoop:
         self._carry_out(effects)
         while True:
             last = self._inbox.closed
-            events = self._inbox.take(self._wait())
+            timer = self._engine.next_timer()
+            events = self._inbox.take(_until(timer))
+            begun = time.monotonic()
             self._handle(events)
-            self._carry_out(self._engine.tick(_now()))
+            self.events += len(events)
+            now = _now()
+            self.delay = max(self.delay, now.mono - min(begun, timer or begun))
+            self._carry_out(self._engine.tick(now))
             self._answer_overloaded()
             if time.monotonic() >= self._next_vitals:
                 self._next_vitals = time.monotonic() + VITALS_INTERVAL
                 self._carry_out(self._engine.handle(self._vitals(), _now()))
+                self.delay = 0.0
             self.beats += 1
             if last:
                 break
         self._carry_out(self._engine.stop(_now()))
-
-    def _wait(self) -> float:
-        timer = self._engine.next_timer()
-        if timer is None:
-            return LONGEST_WAIT
-        return min(max(timer - time.monotonic(), 0.0), LONGEST_WAIT)
 
     def _handle(self, events: Iterable[Event]) -> None:
         effects: list[Effect] = []
@@ -137,6 +141,13 @@ class EngineLoop:
             if publications:
                 self._publish(publications)
             effects = answers
+
+
+def _until(timer: float | None) -> float:
+    """How long to wait for it, at most (s)."""
+    if timer is None:
+        return LONGEST_WAIT
+    return min(max(timer - time.monotonic(), 0.0), LONGEST_WAIT)
 
 
 def _now() -> Now:

@@ -35,6 +35,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         "chromium": shutil.which("chromium") is not None,
         "mosquitto": mosquitto_path() is not None,
         "nginx": nginx_path() is not None,
+        "promtool": shutil.which("promtool") is not None,
         "shared_fixtures": SHARED_FIXTURES.is_dir(),
         "systemd": shutil.which("systemd-analyze") is not None,
     }

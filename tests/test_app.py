@@ -1,10 +1,13 @@
-"""The stop of the bridge: in time, whatever hangs."""
+"""The bridge as a whole: it tells how it is, and its stop is in time, whatever hangs."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import time
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +15,12 @@ import pytest
 
 from bridge import config, threads
 from bridge.app import STOP_LIMIT, Bridge
+from bridge.simulator.broker import Broker
+from bridge.simulator.world import World
 from bridge.threads import Deadline
+from tests.brokers import Peer, wait_until
+from tests.system.process import BridgeProcess
+from tests.system.rig import Rig, write_config
 
 
 @pytest.mark.parametrize("hang", ["", "_sources", "_loop", "_mqtt", "_writer", "all"])
@@ -72,3 +80,45 @@ def test_without_http_listeners_their_libraries_take_no_memory(
         [sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == (["cryptography", "flask", "waitress"] if public else [])
+
+
+def test_health_tells_rates_and_delays(tmp_path: Path) -> None:
+    with (
+        World() as world,
+        Broker() as broker,
+        Peer(broker.port, "shelly/#") as peer,
+        BridgeProcess(write_config(world, broker.port, tmp_path)) as bridge,
+    ):
+        wait_until(lambda: peer.values.get("shelly/bridge/info"), 20, "it works")
+        asked = 0
+        while "shelly/bridge/health" not in peer.values and asked < 200:
+            peer.publish("shelly/bridge/request/nothing", "")
+            asked += 1
+            with suppress(AssertionError):
+                wait_until(lambda: "shelly/bridge/health" in peer.values, 0.1)
+        told = json.loads(peer.values["shelly/bridge/health"])
+        assert bridge.terminate() == 0
+    assert told["events_per_second"] > 0
+    assert told["publications_per_second"] > 0
+    assert told["loop_delay_ms"] >= 0
+
+
+def test_who_looks_at_the_page_does_not_count_as_what_happens(tmp_path: Path) -> None:
+    with Rig(tmp_path) as rig:
+        device = rig.add("SNSW-001P16EU")
+        rig.start().wait_online(device)
+        rig.bridge.wait(0.4)
+        begin, looks = time.monotonic(), 40
+        page = f"http://127.0.0.1:{rig.bridge.ports['web-admin']}/devices"
+        for _ in range(looks):
+            with urllib.request.urlopen(page, timeout=10) as answer:
+                assert answer.status == 200
+        rig.bridge.wait(0.4)
+        told = rig.bridge._vitals().values
+        rate = told["events_per_second"]
+        assert isinstance(rate, float)
+        assert rate * (time.monotonic() - begin) < looks / 2
+        # To look takes nothing away from who looks next.
+        again = rig.bridge._vitals().values
+        for key in ("events_per_second", "publications_per_second", "loop_delay_ms"):
+            assert again[key] == told[key]

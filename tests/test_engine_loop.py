@@ -87,7 +87,11 @@ class Running:
     """A loop with everything it does written down, in order."""
 
     def __init__(
-        self, engine: Engine, executors: dict[type, Executor] | None = None, **options: Any
+        self,
+        engine: Engine,
+        executors: dict[type, Executor] | None = None,
+        vitals: Callable[[], Vitals] = lambda: Vitals({"rss_mib": 1.5}),
+        **options: Any,
     ) -> None:
         self.inbox = Inbox()
         self.done: list[Effect] = []
@@ -101,7 +105,7 @@ class Running:
             self.inbox,
             self._publish,
             executors,
-            lambda: Vitals({"rss_mib": 1.5}),
+            vitals,
             lambda name, error: self.crashes.append((name, error)),
             **options,
         )
@@ -225,6 +229,41 @@ def test_vitals_come_early_and_then_rarely(run: Runner) -> None:
         time.sleep(0.005)
     assert vitals in engine.handled
     assert sum(isinstance(event, Vitals) for event in engine.handled) == 1
+
+
+def test_what_was_due_before_is_late_until_the_vitals_have_told(run: Runner) -> None:
+    engine = Scripted({})
+    engine.timer = time.monotonic() - 0.5
+    running = run(engine, first_vitals=3_600.0)
+    wait_until(lambda: running.loop.delay)
+    assert 0.5 <= running.loop.delay < 10
+    before = running.loop.delay
+    running.tell("look up")
+    wait_until(lambda: running.loop.events == 1)
+    assert running.loop.delay == before
+
+
+def test_what_waits_for_another_event_is_late_and_told_once() -> None:
+    told: list[float] = []
+
+    def vitals() -> Vitals:
+        told.append(running.loop.delay)
+        return Vitals({})
+
+    def stick(_: Effect) -> None:
+        threading.Event().wait(0.3)
+
+    script: dict[str, list[Effect]] = {"go": [Refresh(HOST, DEVICE)]}
+    running = Running(Scripted(script), {Refresh: stick}, vitals=vitals, first_vitals=0.0)
+    running.tell("go")
+    running.tell("other")
+    running.loop.start(())
+    wait_until(lambda: told)
+    wait_until(lambda: running.loop.beats)
+    running.stop()
+    assert told[0] >= 0.3
+    assert running.loop.delay < told[0]
+    assert running.loop.events == 2
 
 
 def test_messages_without_room_are_answered_in_order_and_bounded() -> None:

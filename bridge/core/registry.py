@@ -175,9 +175,11 @@ class Registry:
         """What people call the device; several names of a consent are those of its channels."""
         override = self.override(device.id).name
         called = override or device.name or device.listed_name
+        if called:
+            return called
         given = list(dict.fromkeys(filter(None, device.names)))
-        if called or not given:
-            return called or device.id
+        if not given:
+            return device.id
         if len(given) == 1:
             return given[0]
         return f"{device.code} {device.id[-4:]}" if device.code else device.id

@@ -105,6 +105,11 @@ class MqttAdapter:
         return self._thread is not None and self._thread.is_alive()
 
     @property
+    def published(self) -> int:
+        """Publications that were handed to a broker."""
+        return self._publisher.published
+
+    @property
     def refused_publications(self) -> int:
         """Publications that were not sent since the broker would not have taken them."""
         return self._publisher.refusals.count

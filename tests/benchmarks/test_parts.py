@@ -38,6 +38,9 @@ TINY = Plan(
     idle_hosts=2,
     idle=0.2,
     commands=5,
+    page_looks=3,
+    page_pairs=1,
+    page_segment=1.2,
 )
 ALONE = [name for name in PARTS if name != "growth"]
 

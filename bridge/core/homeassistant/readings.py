@@ -28,9 +28,10 @@ _ITSELF = frozenset({"state", "value"})
 
 def readings(place: Place, state: ChannelState, without: Collection[str]) -> Iterator[Draft]:
     """The entities of a channel's keys, except those that another entity shows already."""
+    values = state.values
     for field in state.channel.fields:
         entity = field.entity
-        if entity is None or field.key in without or field.key not in state.values:
+        if entity is None or field.key in without or field.key not in values:
             continue
         if is_key(field.key):
             yield _reading(place, field, entity)

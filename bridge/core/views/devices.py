@@ -38,12 +38,16 @@ def table(registry: Registry, asked: Table) -> shown.Rows:
 
 def _found(registry: Registry, asked: Table) -> list[Device]:
     wanted = _FILTERS[asked.only]
-    words = asked.search.casefold().split()
+    words = set(asked.search.casefold().split())
     return [
         device
         for device in registry.devices.values()
-        if wanted(device) and all(word in _words(registry, device) for word in words)
+        if wanted(device) and (not words or _has_all(_words(registry, device), words))
     ]
+
+
+def _has_all(text: str, words: Iterable[str]) -> bool:
+    return all(word in text for word in words)
 
 
 def _words(registry: Registry, device: Device) -> str:

@@ -33,6 +33,8 @@ _TELLING = (
 )
 """The keys that say most of a device, the most telling first."""
 
+_RANKS = {key: rank for rank, key in enumerate(_TELLING)}
+
 ABOUT_ITSELF = frozenset({"sys", "wifi", "cloud", "eth", "ble", "mqtt", "ws"})
 """Kinds that tell of the device as a machine, not of what it is there for."""
 
@@ -44,24 +46,29 @@ _LESS = frozenset({"input"})
 def readings(state: ChannelState) -> tuple[Reading, ...]:
     """All values of a channel, in the order of its kind; what only others know comes last."""
     units = {field.key: field.unit for field in state.channel.fields}
-    known = [key for key in units if key in state.values]
-    rest = sorted(state.values.keys() - units.keys())
-    return tuple(Reading(key, state.values[key], units.get(key, "")) for key in [*known, *rest])
+    values = state.values
+    known = [key for key in units if key in values]
+    rest = sorted(values.keys() - units.keys())
+    return tuple(Reading(key, values[key], units.get(key, "")) for key in [*known, *rest])
 
 
 def telling(device: Device) -> tuple[Reading, ...]:
     """The few values that say most of a device; a key with several channels is numbered."""
-    found: list[tuple[tuple[bool, int, str, int], Reading]] = []
+    found: list[tuple[bool, int, str, int, str, Json]] = []
     for (kind, number), state in device.channels.items():
         if kind in ABOUT_ITSELF:
             continue
-        for rank, key in enumerate(_TELLING):
-            value = state.values.get(key)
-            if value is not None and not isinstance(value, (dict, list)):
-                reading = Reading(_label(device, kind, number, key), value, _unit(state, key))
-                found.append(((kind in _LESS, rank, kind, number), reading))
-    found.sort(key=lambda each: each[0])
-    return tuple(reading for _, reading in found[:MOST_IN_A_ROW])
+        less = kind in _LESS
+        for key, value in state.values.items():
+            rank = _RANKS.get(key)
+            if rank is None or value is None or isinstance(value, (dict, list)):
+                continue
+            found.append((less, rank, kind, number, key, value))
+    found.sort(key=lambda each: each[:4])
+    return tuple(
+        Reading(_label(device, kind, number, key), value, _unit(device.channels[kind, number], key))
+        for _, _, kind, number, key, value in found[:MOST_IN_A_ROW]
+    )
 
 
 def _label(device: Device, kind: str, number: int, key: str) -> str:
@@ -76,11 +83,12 @@ def _unit(state: ChannelState, key: str) -> str:
 
 def measured(state: ChannelState) -> Iterator[tuple[Field, float]]:
     """The numbers of a channel whose course is worth a look, as far as they are known."""
+    values = state.values
     for field in state.channel.fields:
         entity = field.entity
         if entity is None or entity.state_class != "measurement" or not entity.enabled:
             continue
-        value = number(state.values.get(field.key))
+        value = number(values.get(field.key))
         if value is not None:
             yield field, value
 
