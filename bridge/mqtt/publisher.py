@@ -65,7 +65,7 @@ class Publisher:
         self._early = True
         """What was taken last was taken before the engine put its refill."""
         self._fresh: dict[str, str] = {}
-        """What was sent of that: the first refill has the same values again."""
+        """What was sent of that, until the refill, in portions or not, has the same again."""
         self.refilling = True
         """Set to False when only what is urgent should still be sent."""
         self.refusals = Refusals()
@@ -144,7 +144,9 @@ class Publisher:
         """Hand over what may be handed over now; seconds until there may be more to do."""
         if connection.want_write:
             return _FOREVER
-        room = self._window - len(self._in_flight)
+        # Until it has acknowledged one, nobody could say which of several it hung up on.
+        window = 1 if self._usual is None else self._window
+        room = window - len(self._in_flight)
         if room <= 0:
             return _FOREVER
         now = self._clock()
@@ -163,10 +165,9 @@ class Publisher:
         return self._next_work(len(batch) == room, now)
 
     def _is_due(self, refill: Publish) -> bool:
-        if self._outbox.refills > self._refills_before + 1:
-            # Somebody wants to hear it all again.
-            self._fresh.clear()
-        return refill.receipt is not None or self._fresh.get(refill.topic) != refill.payload
+        # Once only: whoever asks for all of it again is to hear all of it.
+        known = self._fresh.pop(refill.topic, None) if self._fresh else None
+        return refill.receipt is not None or known != refill.payload
 
     def _next_work(self, full: bool, now: float) -> float:
         if full or self._quarantine_ends():

@@ -36,9 +36,13 @@ class Desk:
         self.publisher = Publisher(self.outbox, pace or Pace(), lambda: self.now)
         self.line = Line()
 
-    def attach(self) -> None:
-        self.line = Line()
+    def attach(self, line: Line | None = None) -> None:
+        """Open a line, on which one publication is acknowledged already."""
+        self.line = line or Line()
         self.publisher.attach(cast(Connection, self.line))
+        assert self.publisher.send_last(cast(Connection, self.line), Publish("greeting", ""))
+        self.acknowledge(1)
+        self.line.sent.clear()
 
     def work(self) -> float:
         """Work as long as there is something to do at once."""
@@ -77,10 +81,21 @@ def test_the_window_is_kept_and_moves_with_acknowledgements(desk: Desk) -> None:
     assert not desk.publisher.idle
 
 
-def test_the_brokers_smaller_window_counts() -> None:
+def test_until_one_is_acknowledged_they_are_sent_one_by_one() -> None:
     desk = Desk()
-    desk.line.receive_maximum = 5
     desk.publisher.attach(cast(Connection, desk.line))
+    desk.outbox.put_all(values(50))
+    desk.work()
+    assert desk.sent == ["0=x"]
+    desk.acknowledge(1)
+    desk.work()
+    assert len(desk.sent) == 21
+
+
+def test_the_brokers_smaller_window_counts() -> None:
+    desk, line = Desk(), Line()
+    line.receive_maximum = 5
+    desk.attach(line)
     desk.outbox.put_all(values(50))
     desk.work()
     assert len(desk.sent) == 5
@@ -128,6 +143,15 @@ def test_the_refill_does_not_repeat_what_was_sent_since_the_connect(desk: Desk) 
     desk.outbox.put_all([*refill, Publish("b", "2", lane=Lane.REFILL)])
     desk.work()
     assert desk.sent == ["a=1", "b=1", "b=2", "c=1"]
+
+
+def test_a_refill_in_portions_does_not_repeat_what_was_sent_either(desk: Desk) -> None:
+    desk.outbox.put_all([Publish(topic, "1") for topic in "abc"])
+    desk.work()
+    for topics in ("ad", "be", "cf"):
+        desk.outbox.put_all([Publish(topic, "1", lane=Lane.REFILL) for topic in topics])
+        desk.work()
+    assert desk.sent == ["a=1", "b=1", "c=1", "d=1", "e=1", "f=1"]
 
 
 def test_a_later_refill_repeats_everything(desk: Desk) -> None:
