@@ -47,6 +47,7 @@ class Outbox:
         self._refill: OrderedDict[str, Publish] = OrderedDict()
         self._events: deque[tuple[float, int, Publish]] = deque()
         self._puts = 0
+        self._states_turn = False
         self._hungry = False
         self.on_ready: Callable[[], None] = _nothing
         self.dropped_events = 0
@@ -106,7 +107,8 @@ class Outbox:
     def take(self, limit: int) -> list[Publish]:
         """Take up to `limit` publications that wait in the STATE and EVENT lanes.
 
-        What was put first goes first; of one put the states, since results are about them.
+        A state goes before the events that were put with it or later, as results are about states;
+        it takes turns with earlier ones, which may be many. Events keep their order.
         """
         taken: list[Publish] = []
         with self._lock:
@@ -115,8 +117,10 @@ class Outbox:
             while len(taken) < limit:
                 if self._events and not self._state_first():
                     taken.append(self._events.popleft()[2])
+                    self._states_turn = True
                 elif self._state:
                     taken.append(self._state.popitem(last=False)[1][1])
+                    self._states_turn = False
                 else:
                     self._hungry = True
                     break
@@ -131,7 +135,7 @@ class Outbox:
     def _state_first(self) -> bool:
         if not self._state:
             return False
-        return next(iter(self._state.values()))[0] <= self._events[0][1]
+        return self._states_turn or next(iter(self._state.values()))[0] <= self._events[0][1]
 
     def _drop_old_events(self) -> None:
         oldest = self._clock() - self._event_age

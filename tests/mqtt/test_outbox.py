@@ -84,6 +84,19 @@ def test_what_was_put_first_goes_first_and_a_state_before_the_event_about_it() -
     assert taken == [accepted, publish("relay", "ON"), confirmed, publish("other", "1")]
 
 
+def test_states_do_not_wait_behind_a_long_queue_of_events() -> None:
+    outbox = Outbox()
+    events = [event(number) for number in range(100)]
+    for each in events:
+        outbox.put(each)
+    states = [publish(str(number), "1") for number in range(10)]
+    outbox.put_all(states)
+    taken = outbox.take(25)
+    assert set(states) <= set(taken)
+    taken += outbox.take(100)
+    assert [each for each in taken if each.lane is Lane.EVENT] == events
+
+
 def test_a_topic_that_changes_all_the_time_does_not_lose_its_turn() -> None:
     outbox = Outbox()
     outbox.put(publish("busy", "1"))
