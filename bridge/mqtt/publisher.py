@@ -144,9 +144,7 @@ class Publisher:
         """Hand over what may be handed over now; seconds until there may be more to do."""
         if connection.want_write:
             return _FOREVER
-        # Until it has acknowledged one, nobody could say which of several it hung up on.
-        window = 1 if self._usual is None else self._window
-        room = window - len(self._in_flight)
+        room = self._window - len(self._in_flight)
         if room <= 0:
             return _FOREVER
         now = self._clock()

@@ -36,13 +36,9 @@ class Desk:
         self.publisher = Publisher(self.outbox, pace or Pace(), lambda: self.now)
         self.line = Line()
 
-    def attach(self, line: Line | None = None) -> None:
-        """Open a line, on which one publication is acknowledged already."""
-        self.line = line or Line()
+    def attach(self) -> None:
+        self.line = Line()
         self.publisher.attach(cast(Connection, self.line))
-        assert self.publisher.send_last(cast(Connection, self.line), Publish("greeting", ""))
-        self.acknowledge(1)
-        self.line.sent.clear()
 
     def work(self) -> float:
         """Work as long as there is something to do at once."""
@@ -81,21 +77,10 @@ def test_the_window_is_kept_and_moves_with_acknowledgements(desk: Desk) -> None:
     assert not desk.publisher.idle
 
 
-def test_until_one_is_acknowledged_they_are_sent_one_by_one() -> None:
-    desk = Desk()
-    desk.publisher.attach(cast(Connection, desk.line))
-    desk.outbox.put_all(values(50))
-    desk.work()
-    assert desk.sent == ["0=x"]
-    desk.acknowledge(1)
-    desk.work()
-    assert len(desk.sent) == 21
-
-
 def test_the_brokers_smaller_window_counts() -> None:
-    desk, line = Desk(), Line()
-    line.receive_maximum = 5
-    desk.attach(line)
+    desk = Desk()
+    desk.line.receive_maximum = 5
+    desk.publisher.attach(cast(Connection, desk.line))
     desk.outbox.put_all(values(50))
     desk.work()
     assert len(desk.sent) == 5
