@@ -26,6 +26,9 @@ VITALS_INTERVAL = 60.0
 FIRST_VITALS = 5.0
 """The first vitals come early (s)."""
 
+_FIRST_AT_ONCE = 500
+"""Effects of the start that are carried out between two beats."""
+
 _FLUSH_AFTER = 64
 """Events after which what they gave is passed on, however many more wait."""
 
@@ -67,9 +70,10 @@ class EngineLoop:
         """The most that anything due had to wait for its round since the last vitals (s)."""
 
     def start(self, first: Iterable[Effect]) -> None:
-        """Carry out the effects of the start, then run."""
-        effects = list(first)
-        self._thread = spawn("engine", lambda: self._run(effects), self._on_crash)
+        """Carry out the effects of the start, and run."""
+        # Nothing else may hold on to them: there are some for every device.
+        left = deque(first)
+        self._thread = spawn("engine", lambda: self._run(left), self._on_crash)
 
     @property
     def is_alive(self) -> bool:
@@ -88,8 +92,12 @@ class EngineLoop:
         self._thread.join(deadline.remaining())
         return [self._thread.name] if self._thread.is_alive() else []
 
-    def _run(self, effects: list[Effect]) -> None:
-        self._carry_out(effects)
+    def _run(self, left: deque[Effect]) -> None:
+        # All before the first event, which may undo them, and in portions, since very many devices
+        # must not look like a stuck engine.
+        while left:
+            self._carry_out([left.popleft() for _ in range(min(_FIRST_AT_ONCE, len(left)))])
+            self.beats += 1
         while True:
             last = self._inbox.closed
             timer = self._engine.next_timer()

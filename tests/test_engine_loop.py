@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -157,6 +158,18 @@ def test_the_effects_of_the_start_come_first(run: Runner) -> None:
     running.tell("x")
     wait_until(lambda: running.done)
     assert running.topics() == ["first"]
+
+
+def test_very_many_effects_of_the_start_are_no_stuck_engine() -> None:
+    beats: list[int] = []
+    running = Running(Scripted({}), {Refresh: lambda _: beats.append(running.loop.beats)})
+    running.tell("x")
+    running.loop.start([Refresh(HOST, DEVICE)] * 20_000 + [Publish("last of the start", "")])
+    wait_until(lambda: running.done, 30)
+    running.stop()
+    assert len(beats) == 20_000
+    assert max(Counter(beats).values()) <= 1_000
+    assert running.topics()[0] == "last of the start"
 
 
 def test_effects_are_carried_out_in_their_order(run: Runner) -> None:

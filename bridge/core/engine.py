@@ -63,6 +63,9 @@ from bridge.core.views.courses import CoursesDue
 from bridge.core.views.views import Views
 from bridge.core.visitors import LINK, AwayTooLong, Visitors
 
+MOST_DUE = 100
+"""Timers that one `tick` looks after; events have their turn before the next one goes on."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClearDue:
@@ -245,9 +248,9 @@ class Engine:
         return self._timers.next()
 
     def tick(self, now: Now) -> list[Effect]:
-        """What has come due."""
+        """What has come due; with many timers only the first, so that no call takes long."""
         effects: list[Effect] = []
-        for key in self._timers.due(now.mono):
+        for key in self._timers.due(now.mono, MOST_DUE):
             effects += self._due[type(key)](key, now)
         effects += self._publications.unsaved()
         return effects

@@ -27,8 +27,9 @@ BIRTH_TO = 5.0
 STATES_AFTER = 6.0
 """Without retained messages: seconds that Home Assistant needs from a device to its topics."""
 
-PORTION = 2_000
-"""Devices at once; with more of them the engine must not be busy with this for too long."""
+PORTION = 1_000
+"""Devices at once: the engine is busy with them for a second. With smaller portions, what a device
+says meanwhile would be published twice."""
 
 PACE = 500.0
 """Publications a second, a little more than what leaves the lane."""

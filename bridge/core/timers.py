@@ -40,12 +40,12 @@ class Timers:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def due(self, now: float) -> list[Hashable]:
-        """The keys whose time has come, in order; they are no longer set."""
+    def due(self, now: float, most: int | None = None) -> list[Hashable]:
+        """The keys whose time has come, at `most` so many, in order; they are no longer set."""
         keys: list[Hashable] = []
         while True:
             at = self.next()
-            if at is None or at > now:
+            if at is None or at > now or len(keys) == most:
                 return keys
             _, _, key = heapq.heappop(self._heap)
             del self._at[key]

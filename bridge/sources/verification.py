@@ -6,7 +6,7 @@ Knows no socket and no clock.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 
 from bridge.core.model import DeviceId, Json
 
@@ -31,7 +31,7 @@ class Verification:
         self._answer_limit = answer_limit
         self.devices: set[DeviceId] = set()
         self._open = False
-        self._queue: deque[DeviceId] = deque()
+        self._queue: OrderedDict[DeviceId, None] = OrderedDict()
         self._asked: dict[DeviceId, float] = {}
         self._later: dict[DeviceId, float] = {}
         self._failures: dict[DeviceId, int] = {}
@@ -52,8 +52,8 @@ class Verification:
         """Ask soon, unless that is about to happen anyway; False if there is nobody to ask."""
         if not self._open or device not in self.devices:
             return False
-        if device not in self._queue and device not in self._asked:
-            self._queue.append(device)
+        if device not in self._asked:
+            self._queue[device] = None
         return True
 
     def opened(self) -> None:
@@ -62,7 +62,7 @@ class Verification:
         self._later.clear()
         self._failures.clear()
         self._asked.clear()
-        self._queue = deque(sorted(self.devices))
+        self._queue = OrderedDict.fromkeys(sorted(self.devices))
 
     def closed(self) -> list[DeviceId]:
         """The connection is gone; gives the devices that will get no answer."""
@@ -99,7 +99,7 @@ class Verification:
             self.ask(device)
         asked: list[DeviceId] = []
         while self._queue and len(self._asked) < AT_ONCE:
-            device = self._queue.popleft()
+            device, _ = self._queue.popitem(last=False)
             if device in self.devices:
                 self._asked[device] = now + self._answer_limit
                 asked.append(device)

@@ -29,6 +29,8 @@ MOST_FRAGMENTS = 1_024
 """Frames of one message."""
 
 _LARGEST_HANDSHAKE = 65_536
+_PIECE = 4_096
+"""Bytes of it that are read at once."""
 
 
 class TokenBrokenError(AuthError):
@@ -206,6 +208,8 @@ class _CappedWebSocket(websocket.WebSocket):
     def __init__(self, send_limit: float) -> None:
         super().__init__(enable_multithread=True, skip_utf8_validation=True)
         self._send_limit = send_limit
+        self._early = b""
+        """What came together with the answer to the handshake."""
         self.frame_buffer = _CappedFrames(self._recv, True)
         self.cont_frame = _CappedMessage()
 
@@ -220,15 +224,19 @@ class _CappedWebSocket(websocket.WebSocket):
             self.forget()
             secured.close()
             raise
-        self.sock = secured
+        self.sock, self._early = secured, handshake.left()
 
     def forget(self) -> None:
         """Let go of what was read; nothing can be received any more. Safe twice."""
         # The reader of frames and we know each other, so that a part of a message, which may be
         # large, would stay until the collector of such circles comes by.
         self.frame_buffer, self.cont_frame = _CappedFrames(_ended, True), _CappedMessage()
+        self._early = b""
 
     def _recv(self, bufsize: int) -> bytes:
+        if self._early:
+            data, self._early = self._early[:bufsize], self._early[bufsize:]
+            return data
         # The library would close the socket here, while another thread may be writing to it.
         data = self._connected().recv(bufsize)
         if not data:
@@ -256,18 +264,32 @@ def _ended(_: int) -> bytes:
 
 
 class _HandshakeSocket:
-    """A socket that reads only so much: the answer to a handshake may be endless."""
+    """A socket that reads only so much: the answer to a handshake may be endless.
+
+    The library asks for it byte by byte, which would be dear.
+    """
 
     def __init__(self, secured: ssl.SSLSocket) -> None:
         self._secured = secured
-        self._left = _LARGEST_HANDSHAKE
+        self._read = b""
+        self._at = 0
+        self._room = _LARGEST_HANDSHAKE
 
     def recv(self, size: int) -> bytes:
-        data = self._secured.recv(min(size, self._left))
-        self._left -= len(data)
-        if self._left <= 0:
+        if self._at == len(self._read):
+            self._read, self._at = self._secured.recv(_PIECE), 0
+            self._room -= len(self._read)
+        begin, self._at = self._at, min(self._at + size, len(self._read))
+        if self._room <= 0:
             raise _TooLargeError("the answer to the handshake is endless")
-        return data
+        return self._read[begin : self._at]
+
+    def left(self) -> bytes:
+        """What was read beyond the answer."""
+        return self._read[self._at :]
+
+    def gettimeout(self) -> float | None:
+        return self._secured.gettimeout()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._secured, name)

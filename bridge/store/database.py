@@ -18,6 +18,9 @@ from bridge.store.data_dir import DataDirError, create_whole, is_full, start_err
 FILE_NAME = "registry.db"
 SCHEMA_VERSION = 3
 
+_CACHE = 256
+"""KiB of the file that a connection keeps in memory."""
+
 _BUSY_TIMEOUT = 5.0
 """Seconds to wait while another process writes."""
 _META = {"bridge_id", "callback_secret"}
@@ -160,6 +163,8 @@ def _connect(file: Path) -> sqlite3.Connection:
     )
     # Deleted devices must not stay readable in free pages of the file.
     connection.execute("PRAGMA secure_delete = ON")
+    # It is read at the start and hardly ever after, so little of it is kept in memory.
+    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     return connection
 
 

@@ -24,6 +24,16 @@ def test_keys_come_due_in_the_order_of_their_times() -> None:
     assert timers.next() == 3.0
 
 
+def test_only_the_first_are_given_where_all_were_too_many() -> None:
+    timers = Timers()
+    for number in range(5):
+        timers.set(number, float(number))
+    assert timers.due(9.0, 2) == [0, 1]
+    assert timers.next() == 2.0
+    assert timers.due(2.5, 2) == [2]
+    assert timers.due(9.0, 9) == [3, 4]
+
+
 def test_equal_times_come_in_the_order_they_were_set() -> None:
     timers = Timers()
     timers.set("b", 1.0)

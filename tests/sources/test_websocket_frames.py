@@ -9,6 +9,7 @@ import threading
 import time
 import tracemalloc
 from contextlib import suppress
+from typing import cast
 
 import pytest
 
@@ -98,6 +99,32 @@ def test_a_text_of_the_largest_size_is_taken(connect: Opener) -> None:
         connection = connect(peer)
         assert connection.receive() == (Received.TEXT, text)
         assert connection.receive() == (Received.TEXT, text[:9])
+
+
+def test_frames_that_come_together_with_the_handshake_are_not_lost(connect: Opener) -> None:
+    text = b"x" * 6_000
+
+    def serve(connection: socket.socket) -> None:
+        together = Gathered(connection)
+        accept_websocket(cast(socket.socket, together))
+        connection.sendall(together.said + frame(b"first") + frame(text) + frame(b"last"))
+        connection.recv(1)
+
+    with TlsPeer(serve) as peer:
+        connection = connect(peer)
+        received = [connection.receive() for _ in range(3)]
+    assert received == [(Received.TEXT, b"first"), (Received.TEXT, text), (Received.TEXT, b"last")]
+
+
+class Gathered:
+    """A connection that keeps back what is to be sent."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.recv = connection.recv
+        self.said = b""
+
+    def sendall(self, data: bytes) -> None:
+        self.said += data
 
 
 def fragments(number: int, size: int) -> bytes:

@@ -55,7 +55,11 @@ class Tracks:
             self._thin()
         seen: set[_Key] = set()
         there: set[DeviceId] = set()
+        is_full = len(self._tracks) >= MOST_COURSES
+        followed = {key[0] for key in self._tracks} if is_full else set()
         for device in devices:
+            if is_full and device.id not in followed:
+                continue
             there.add(device.id)
             for (kind, number), state in device.channels.items():
                 for described, value in measured(state):

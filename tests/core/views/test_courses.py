@@ -83,6 +83,18 @@ def test_only_so_many_values_are_followed(monkeypatch: pytest.MonkeyPatch) -> No
     assert tracks.of(DeviceId("0cb815fd44e1")) == ()
 
 
+def test_a_value_that_is_followed_no_more_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courses, "MOST_COURSES", 1)
+    tracks = Tracks()
+    first, second = device(1.0), device(2.0, "0cb815fd44e1")
+    tracks.tick([first, second], 0.0)
+    tracks.tick([first, second], 30.0)
+    assert powers(tracks) == [1.0, 1.0]
+    tracks.tick([second], 60.0)
+    tracks.tick([second], 90.0)
+    assert powers(tracks, "0cb815fd44e1") == [2.0]
+
+
 def shown(dialogue: Dialogue) -> object:
     return dialogue.says(Looked(1, Courses(DEVICE))).one(Show).document
 

@@ -1,0 +1,71 @@
+"""Very many devices: whatever happens at once to all of them, the engine does in portions."""
+
+from __future__ import annotations
+
+from bridge.core.effects import Adopt, Effect
+from bridge.core.engine import MOST_DUE, Engine
+from bridge.core.events import BrokerUp, LinkChanged, StatusReported
+from bridge.core.model import DeviceId, LinkState, Now, SourceKind
+from bridge.core.refill import PORTION
+from tests.core import payloads
+from tests.core.dialogue import HOST, grant, settings
+
+EACH = 12
+"""Effects that one device gives at most at once: discovery, documents, channels, values."""
+BESIDES = 20
+"""Those that are not about a single device."""
+
+
+class Counted:
+    """An engine that serves so many devices, and how many effects it gave: all, and at once."""
+
+    def __init__(self, count: int) -> None:
+        self.engine = Engine(settings(), {})
+        self.mono = 100.0
+        self.devices = [DeviceId(f"{number:012x}") for number in range(1, count + 1)]
+        first = self.engine.restore([grant(device) for device in self.devices], self.now)
+        assert sum(isinstance(effect, Adopt) for effect in first) == count
+        self.most = self.all = 0
+        self.note(self.engine.handle(_CONNECTED, self.now))
+
+    @property
+    def now(self) -> Now:
+        return Now(self.mono, 1_700_000_000 + self.mono)
+
+    def note(self, effects: list[Effect]) -> None:
+        self.all += len(effects)
+        self.most = max(self.most, len(effects))
+
+    def goes_on(self, seconds: float) -> None:
+        """Ticks as the engine's thread makes them."""
+        end = self.mono + seconds
+        while (timer := self.engine.next_timer()) is not None and timer <= end:
+            self.mono = max(self.mono, timer)
+            self.note(self.engine.tick(self.now))
+        self.mono = end
+
+
+_CONNECTED = LinkChanged(HOST, SourceKind.INTEGRATOR, LinkState.CONNECTED)
+
+
+def test_a_start_with_very_many_devices_keeps_no_round_long() -> None:
+    many = Counted(20_000)
+    many.note(many.engine.handle(BrokerUp("5"), many.now))
+    many.goes_on(600)
+    assert many.all >= 20_000
+    assert many.most <= PORTION * EACH + BESIDES
+
+
+def test_home_assistant_is_told_of_many_devices_in_portions() -> None:
+    many = Counted(5 * MOST_DUE)
+    for device in many.devices:
+        status = payloads.two_switches()
+        many.engine.handle(StatusReported(HOST, device, status, full=True), many.now)
+    many.goes_on(10)
+    assert many.all >= 5 * MOST_DUE
+    assert many.most <= MOST_DUE * EACH + BESIDES
+    many.all = many.most = 0
+    many.note(many.engine.handle(BrokerUp("5"), many.now))
+    many.goes_on(600)
+    assert many.all >= 5 * MOST_DUE * 4
+    assert many.most <= PORTION * EACH + BESIDES
