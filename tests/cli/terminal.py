@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,10 @@ LIMIT = 90
 """Seconds for whatever has to be written; machines may be busy."""
 
 ROOT = Path(__file__).parents[2]
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Terminal:
@@ -32,6 +37,8 @@ class Terminal:
             encoding="utf-8",
             timeout=LIMIT,
             dimensions=(40, 250),
+            # Whoever runs the tests in the background may have Ctrl-C ignored.
+            preexec_fn=_heed_interrupts,
         )
         self._process.logfile_read = self._record
 

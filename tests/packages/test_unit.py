@@ -88,16 +88,16 @@ def test_it_fits_what_the_bridge_does() -> None:
     assert service["StateDirectoryMode"] == "0700"
 
 
-def test_what_the_readme_types_turns_a_credential_on(tmp_path: Path) -> None:
-    """The `sed` line of the README, and the path that its configuration names."""
-    readme = (ROOT / "README.md").read_text()
-    (line,) = re.findall(r"^sudo (sed -i .*shelly-bridge\.service)$", readme, re.MULTILINE)
+def test_what_the_docs_type_turns_a_credential_on(tmp_path: Path) -> None:
+    """The `sed` line of the page on installation, and the path that its configuration names."""
+    page = (ROOT / "docs" / "install.md").read_text()
+    (line,) = re.findall(r"^sudo (sed -i .*shelly-bridge\.service)$", page, re.MULTILINE)
     file = tmp_path / UNIT.name
     file.write_text(UNIT.read_text())
     words = [str(file) if word.endswith(UNIT.name) else word for word in shlex.split(line)]
     subprocess.run(words, check=True)
     assert unit(file.read_text())["Service"]["LoadCredential"] == (
-        "integrator-token:/etc/shelly-bridge/integrator-token"
+        "mqtt-password:/etc/shelly-bridge/mqtt-password"
     )
-    assert '"${CREDENTIALS_DIRECTORY}/integrator-token"' in readme
-    assert "cat > /etc/shelly-bridge/integrator-token" in readme
+    assert '"${CREDENTIALS_DIRECTORY}/mqtt-password"' in page
+    assert "cat > /etc/shelly-bridge/mqtt-password" in page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.core.device import Device
@@ -59,6 +59,7 @@ def test_a_device_that_came_later_ends_at_the_same_time() -> None:
     assert powers(tracks) == [1.0, 2.0]
 
 
+@settings(max_examples=50)  # each of them is a whole day of ticks
 @given(st.integers(1, 1_500))
 def test_points_stay_bounded_and_evenly_spaced(ticks: int) -> None:
     tracks = Tracks()
