@@ -82,6 +82,7 @@ def test_access_that_the_owner_took_back_unheard_is_found_out(tmp_path: Path) ->
         rig.tell("bridge/request/device/verify", f'{{"id": "{relay.hex_id}", "transaction": 7}}')
         rig.wait(lambda: rig.text(f"{relay.hex_id}/availability") == "offline")
         rig.wait(lambda: rig.json(f"{relay.hex_id}/info")["offline_reason"] == "not_authorized")
+        rig.wait(lambda: rig.json("bridge/response/device/verify"), what="it is answered")
         answer = rig.json("bridge/response/device/verify")
         assert answer["data"] == {"id": relay.hex_id, "result": "not_authorized"}
         assert answer["transaction"] == 7
