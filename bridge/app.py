@@ -25,33 +25,14 @@ from bridge.assembly import (
 )
 from bridge.config import Config
 from bridge.core import jsontext
-from bridge.core.effects import (
-    Adopt,
-    CallDevice,
-    DropGrant,
-    Lane,
-    Move,
-    Publish,
-    Reconnect,
-    Refresh,
-    Release,
-    Restart,
-    SaveComponents,
-    SaveGrant,
-    SaveOptions,
-    SaveTopics,
-    SaveVisitor,
-    ScanRetained,
-    SendCommand,
-    SetLogLevel,
-    Show,
-)
+from bridge.core.effects import Lane, Publish
 from bridge.core.engine import Engine
 from bridge.core.events import GrantRevoked, GrantStored, Vitals
-from bridge.core.model import Now, SourceKind
+from bridge.core.model import Now
 from bridge.core.results import iso
 from bridge.engine_loop import EngineLoop, Executor
 from bridge.errors import BridgeError
+from bridge.executors import executors
 from bridge.httpclient import Resolver, same_address
 from bridge.inbox import Inbox
 from bridge.mqtt.client import MqttAdapter
@@ -242,45 +223,15 @@ class Bridge:
 
     def _executors(self) -> dict[type, Executor]:
         """Which part carries out which effect."""
-        sources = self._sources
-        executors: dict[type, Executor] = {
-            SendCommand: sources.send,
-            Refresh: lambda effect: sources.refresh(effect.link, effect.device),
-            Reconnect: lambda effect: sources.reconnect(effect.link),
-            SaveGrant: self._writer.put,
-            SaveVisitor: self._writer.put,
-            SaveOptions: self._writer.put,
-            SetLogLevel: lambda effect: log.set_level(effect.level),
-            DropGrant: self._writer.put,
-            SaveTopics: self._writer.put,
-            SaveComponents: self._writer.put,
-            Restart: lambda _: self._request_restart(),
-            Show: self._desk.show,
-            ScanRetained: lambda effect: self._mqtt.request_scan(effect.token),
-        }
-        outbound = self._outbound
-        if outbound is not None:
-            executors[CallDevice] = outbound.call
-        return executors | self._granted()
-
-    def _release(self, effect: Release) -> None:
-        kind = effect.kind
-        if self._integrator is not None and kind in (None, SourceKind.INTEGRATOR):
-            self._integrator.release(effect.device)
-        if self._outbound is not None and kind in (None, SourceKind.OUTBOUND):
-            self._outbound.release(effect.device)
-
-    def _granted(self) -> dict[type, Executor]:
-        """Who carries out what concerns consents: the integrator, or nobody."""
-        source = self._integrator
-        if source is None:
-            nobody: dict[type, Executor] = dict.fromkeys((Adopt, Move), lambda _: None)
-            return nobody | {Release: self._release}
-        return {
-            Adopt: lambda effect: source.adopt(effect.grant),
-            Release: self._release,
-            Move: lambda effect: source.move(effect.device, effect.to),
-        }
+        return executors(
+            sources=self._sources,
+            integrator=self._integrator,
+            outbound=self._outbound,
+            writer=self._writer,
+            mqtt=self._mqtt,
+            desk=self._desk,
+            restart=self._request_restart,
+        )
 
     # From the outside
 
