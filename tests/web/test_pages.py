@@ -11,7 +11,7 @@ import pytest
 
 from bridge.core.events import BadInput, BrokerUp, LinkChanged, StatusReported
 from bridge.core.ids import device_from_hex
-from bridge.core.model import Access, LinkState, SourceKind
+from bridge.core.model import Access, LinkId, LinkState, SourceKind
 from bridge.core.registry import Override
 from bridge.web.regions import PER_PAGE
 from bridge.web.site import Outbound, Warned
@@ -88,6 +88,14 @@ def test_the_overview_says_what_is_wrong(home: House) -> None:
     assert page.says("no route to host")
     with house(health=lambda: ["mqtt"], broker="broker.lan:1883") as broken:
         assert broken.browser.get("/").says("The MQTT broker at broker.lan:1883 cannot be reached")
+
+
+def test_an_account_that_nobody_is_logged_in_to_is_no_failure(home: House) -> None:
+    home.happens(LinkChanged(LinkId("home"), SourceKind.ACCOUNT, LinkState.AUTH_REQUIRED))
+    page = wait_for_text(home.browser, "/", "Somebody has to log in to home")
+    assert page.says("All else is well.")
+    home.happens(LinkChanged(HOST, SourceKind.INTEGRATOR, LinkState.BACKOFF, "reset"))
+    wait_for_text(home.browser, "/", "2 of 2 connections are not up.")
 
 
 def test_the_overview_has_the_last_warnings() -> None:
