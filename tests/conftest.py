@@ -19,7 +19,7 @@ from tests.packages.programs import nginx_path
 
 settings.register_profile("dev", deadline=None)
 # Other examples in every run find more than the same ones; the blob makes a failure repeatable.
-settings.register_profile("ci", deadline=None, max_examples=1_000, print_blob=True)
+settings.register_profile("ci", deadline=None, max_examples=500, print_blob=True)
 
 _in_ci = os.environ.get("CI", "").lower() == "true"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if _in_ci else "dev"))
