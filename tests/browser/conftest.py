@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.brokers import Peer
 
 ROOT = Path(__file__).parents[2]
 WIDE, NARROW = (1280, 900), (360, 740)
+
+# A busy machine takes its time.
+expect.set_options(timeout=15_000)
 
 
 @dataclass(frozen=True)

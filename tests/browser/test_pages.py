@@ -164,7 +164,7 @@ def test_a_bridge_that_ends_is_said_to_be_gone(browser: Browser) -> None:
             page.goto(short.address)
             expect(page.locator("#followed")).to_be_visible()
             expect(page.locator("#stale")).to_be_hidden()
-        expect(page.locator("#stale")).to_contain_text("does not answer")
+        expect(page.locator("#stale")).to_contain_text("does not answer", timeout=40_000)
         # The browser says so as well.
         visit.complaints.clear()
 
