@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from flask import Flask, Response, request, stream_with_context
@@ -19,6 +20,12 @@ from bridge.web.regions import Regions
 from bridge.web.site import Site
 
 INTERVAL = 1.0
+SHARE = 0.01
+"""Of the time that goes to a page which is followed, at most."""
+
+SLOWEST = 5.0
+"""Seconds; what is shown is never older than that."""
+
 _LOOKS = 5
 """How often in that time it is looked whether anybody listens still."""
 
@@ -109,7 +116,8 @@ def _events(
     sent: Regions = {}
     late = False
     quiet = 0.0
-    for _ in range(int(LONGEST / INTERVAL)):
+    end = time.monotonic() + LONGEST
+    while (begun := time.monotonic()) < end:
         was_late = late
         try:
             now, late = look(), False
@@ -128,10 +136,16 @@ def _events(
         elif quiet >= QUIET_LIMIT:
             yield ": still here\n\n"
             quiet = 0.0
+        wait = pause(time.monotonic() - begun)
         for _ in range(_LOOKS):
-            if stopping.wait(INTERVAL / _LOOKS) or gone():
+            if stopping.wait(wait / _LOOKS) or gone():
                 return
-        quiet += INTERVAL
+        quiet += wait
+
+
+def pause(spent: float) -> float:
+    """Seconds until the next look, if one took `spent` s: a busy bridge is looked at less often."""
+    return min(max(INTERVAL, spent / SHARE), SLOWEST)
 
 
 def changes(before: Regions, now: Regions) -> dict[str, str]:

@@ -16,7 +16,7 @@ from bridge.core.ids import device_from_hex
 from bridge.core.model import LinkState, SourceKind
 from bridge.web import live, regions
 from bridge.web.desk import BusyError
-from bridge.web.live import MOST_VIEWERS, changes
+from bridge.web.live import MOST_VIEWERS, changes, pause
 from bridge.web.regions import Region
 from tests.brokers import wait_until
 from tests.core.dialogue import DEVICE, HOST, grant
@@ -208,3 +208,10 @@ def test_a_page_without_a_session_is_not_asked_for_a_password() -> None:
         page = made.browser.get("/live?of=overview", Accept="text/event-stream")
         assert page.status == 401
         assert "www-authenticate" not in {name.lower() for name in page.headers}
+
+
+@pytest.mark.parametrize(
+    ("spent", "waits"), [(0.0, 1.0), (0.005, 1.0), (0.02, 2.0), (1.0, 5.0), (60.0, 5.0)]
+)
+def test_a_busy_bridge_is_looked_at_less_often(spent: float, waits: float) -> None:
+    assert pause(spent) == pytest.approx(waits)
