@@ -9,7 +9,6 @@ server's thread. (Shelly docs, Gen2 RPC protocol, Sleep management.)
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 from websockets.frames import CloseCode
 
-from bridge.core import rpc, rpc_frames
+from bridge.core import rpc_frames
 from bridge.core.events import (
     BadInput,
     CallAnswered,
@@ -34,11 +33,11 @@ from bridge.core.events import (
 from bridge.core.merge import MOST_STATUS, grows, weight, within_bounds
 from bridge.core.model import DeviceId, Json, LinkId
 from bridge.core.room import Room, load
-from bridge.core.rpc_frames import Answer, Asked, CallError, Frame, Happened, Told
+from bridge.core.rpc_frames import Answer, Asked, Frame, Happened, Told
 from bridge.core.sleep import wake_period
-from bridge.digest import RpcChallenge
-from bridge.errors import AuthError, FrameError, PeerError
+from bridge.errors import FrameError
 from bridge.sources.base import Sink
+from bridge.sources.outbound_calls import DENIED, Calls, GoneError, RefusedError
 from bridge.sources.outbound_known import Known, Order
 from bridge.sources.outbound_wire import Wire
 from bridge.sources.timing import OutboundTiming
@@ -51,20 +50,6 @@ MOST_PAGES = 64
 
 MOST_DYNAMIC = 256
 """Dynamic components of one device."""
-
-_DENIED = 401
-
-
-class _Gone(PeerError):
-    """The connection ended before the answer came."""
-
-
-class _RefusedError(PeerError):
-    """The device answered with an error."""
-
-    def __init__(self, error: CallError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +75,7 @@ class Visit:
         self.wire = wire
         self._shared = shared
         self._link = shared.link
-        self._numbers = itertools.count(1)
-        self._turn = asyncio.Lock()
-        self._radio_turn = asyncio.Lock()
-        """Apart, since what a gateway asks by radio may take long, and all else is quick."""
-        self._open: dict[int, asyncio.Future[Answer]] = {}
-        self._challenge: RpcChallenge | None = None
+        self._calls = Calls(wire, shared.timing, shared.passwords.get(known.device))
         self._in_line = 0
         self._gone = False
         self._wanted = asyncio.Event()
@@ -137,9 +117,7 @@ class Visit:
         self._gone = True
         if self._interview is not None:
             self._interview.cancel()
-        for future in self._open.values():
-            if not future.done():
-                future.set_exception(_Gone("the connection was lost"))
+        self._calls.end()
         if self._awaited and self.known.visit in (None, self):
             self._awaited = False
             self._tell(RefreshAnswered(self._link, self.known.device, "failed"))
@@ -156,7 +134,7 @@ class Visit:
             case Happened():
                 self._events(frame)
             case Answer():
-                self._answer(frame)
+                self._calls.answered(frame)
             case Asked():
                 self.wire.send(rpc_frames.not_implemented(frame))
 
@@ -204,59 +182,9 @@ class Visit:
             self.known.configured = None
             asyncio.get_running_loop().call_later(self._shared.timing.settle, self._wanted.set)
 
-    def _answer(self, answer: Answer) -> None:
-        number = answer.number
-        future = self._open.get(number) if type(number) is int else None
-        if future is None:
-            raise FrameError("unknown_answer", "an answer to nothing that was asked")
-        if not future.done():
-            future.set_result(answer)
-
     def _tell(self, event: Event) -> None:
         if not self.known.muted:
             self._shared.sink(event)
-
-    # Calls
-
-    async def _call(self, method: str, parameters: Json = None) -> Json:
-        """The result of a call, when its turn has come; raises `PeerError`, `TimeoutError`."""
-        async with self._turn:
-            return await self._exchange(method, parameters)
-
-    async def _exchange(self, method: str, parameters: Json) -> Json:
-        """The same at once. A challenge is answered once, where a password is known."""
-        password = self._shared.passwords.get(self.known.device)
-        answer = await self._send(method, parameters, password)
-        if answer.error is not None and answer.error.code == _DENIED and password is not None:
-            try:
-                self._challenge = RpcChallenge.read(answer.error.message)
-            except AuthError as unknown:
-                raise _RefusedError(CallError(_DENIED, str(unknown))) from None
-            answer = await self._send(method, parameters, password)
-        if answer.error is None:
-            return answer.result
-        error = answer.error
-        if error.code == _DENIED:
-            self._challenge = None
-            text = "it wants a password" if password is None else "it does not take the password"
-            raise _RefusedError(CallError(_DENIED, text))
-        raise _RefusedError(error)
-
-    async def _send(self, method: str, parameters: Json, password: str | None) -> Answer:
-        timing = self._shared.timing
-        number = next(self._numbers)
-        auth = None
-        if self._challenge is not None and password is not None:
-            auth = self._challenge.answer(password)
-        future = asyncio.get_running_loop().create_future()
-        self._open[number] = future
-        try:
-            if not self.wire.send(rpc_frames.call(number, method, parameters, auth)):
-                raise _Gone("the connection was lost")
-            limit = timing.relay_limit if _is_by_radio(method) else timing.answer_limit
-            return await asyncio.wait_for(future, limit)
-        finally:
-            del self._open[number]
 
     # Commands
 
@@ -270,7 +198,7 @@ class Visit:
 
     async def _carry_out(self, order: Order) -> None:
         try:
-            async with self._radio_turn if _is_by_radio(order.method) else self._turn:
+            async with self._calls.turn(order.method):
                 if self._gone:
                     self._pass_on(order)
                 elif time.monotonic() >= order.deadline:
@@ -284,15 +212,15 @@ class Visit:
 
     async def _carry_out_now(self, order: Order) -> None:
         try:
-            result = await self._exchange(order.method, order.parameters)
-        except _RefusedError as refused:
+            result = await self._calls.exchange(order.method, order.parameters)
+        except RefusedError as refused:
             if order.plain:
                 error = self._shared.hide(refused.error.document)
                 self._tell(CallAnswered(self._link, order.request, error=error))
             else:
                 text = str(self._shared.hide(str(refused.error)))
                 self._tell(CommandAnswered(self._link, order.request, False, text))
-        except (_Gone, TimeoutError):
+        except (GoneError, TimeoutError):
             # Perhaps it was carried out, perhaps not; whoever waits for it has a time limit.
             return
         else:
@@ -342,25 +270,25 @@ class Visit:
             known = self.known
             if known.sleeps and known.is_configured:
                 return "ok"
-            info = await self._call("Shelly.GetDeviceInfo")
-            settings = _object(await self._call("Shelly.GetConfig"), "Shelly.GetConfig")
+            info = await self._calls.ask("Shelly.GetDeviceInfo")
+            settings = _object(await self._calls.ask("Shelly.GetConfig"), "Shelly.GetConfig")
             settings["DeviceInfo"] = _object(info, "Shelly.GetDeviceInfo")
             if not known.sleeps:
                 settings |= await self._ask_for_components()
             self._tell(SettingsReported(self._link, known.device, settings))
             known.configured = known.revision
             if not known.sleeps:
-                self._whole(_object(await self._call("Shelly.GetStatus"), "Shelly.GetStatus"))
+                self._whole(_object(await self._calls.ask("Shelly.GetStatus"), "Shelly.GetStatus"))
         except TimeoutError:
             return "timeout"
         except FrameError as error:
             self._complain(error.kind, str(error))
             return "failed"
-        except _RefusedError as refused:
+        except RefusedError as refused:
             text = str(self._shared.hide(f"it does not answer questions: {refused.error}"))
             self._complain("refused_question", text)
-            return "not_authorized" if refused.error.code == _DENIED else "failed"
-        except _Gone:
+            return "not_authorized" if refused.error.code == DENIED else "failed"
+        except GoneError:
             return "failed"
         return "ok"
 
@@ -376,10 +304,10 @@ class Visit:
             }
             try:
                 page, total = rpc_frames.components(
-                    await self._call("Shelly.GetComponents", question)
+                    await self._calls.ask("Shelly.GetComponents", question)
                 )
-            except _RefusedError as refused:
-                if refused.error.code == _DENIED:
+            except RefusedError as refused:
+                if refused.error.code == DENIED:
                     raise
                 # Firmware before 1.3, and displays, have neither the method nor such components.
                 break
@@ -403,10 +331,6 @@ class Visit:
 
     def _complain(self, kind: str, text: str) -> None:
         self._tell(BadInput(self._link, kind, text, self.known.device))
-
-
-def _is_by_radio(method: str) -> bool:
-    return rpc.answer_limit(method, 0.0) > 0
 
 
 def _known_parts(item: Mapping[str, Json]) -> dict[str, Json]:
