@@ -17,7 +17,8 @@ from bridge.cli.init_files import free_name, write_private
 from bridge.cli.questions import Questions, at_a_terminal
 from bridge.config import Config, environment, values
 from bridge.config.example import render
-from bridge.config.schema import SecretKey, leaves
+from bridge.config.keys import SecretKey
+from bridge.config.schema import leaves
 from bridge.config.tree import label
 from bridge.config.values import Wrong
 from bridge.errors import ConfigError, StartError

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bridge.config.schema import SCHEMA, Child, Leaf, ListKey, Section, Table, leaves
+from bridge.config.keys import Child, Leaf, ListKey, Section, Table
+from bridge.config.schema import SCHEMA, leaves
 from bridge.config.tree import Entries, Items, Place, Scalar, did_you_mean, graft, label
 from bridge.config.values import has_controls
 from bridge.errors import Problem

@@ -9,18 +9,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from bridge.config.schema import (
-    SCHEMA,
-    Child,
-    Key,
-    Leaf,
-    ListKey,
-    PathKey,
-    SecretKey,
-    Section,
-    Table,
-    leaves,
-)
+from bridge.config.keys import Child, Key, Leaf, ListKey, PathKey, SecretKey, Section, Table
+from bridge.config.schema import SCHEMA, leaves
 from bridge.config.tree import did_you_mean, dotted, label
 from bridge.errors import ConfigError, Problem
 

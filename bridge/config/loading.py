@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from bridge.config import environment, files, rules, yamltext
+from bridge.config.keys import Section, Table
 from bridge.config.model import Config
 from bridge.config.reading import Reading
-from bridge.config.schema import SCHEMA, Section, Table
+from bridge.config.schema import SCHEMA
 from bridge.config.tree import Entries, Items, Place, dotted, named
 from bridge.config.values import Wrong
 from bridge.errors import ConfigError, Problem

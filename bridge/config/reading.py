@@ -9,15 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bridge.config import files
-from bridge.config.schema import (
-    Child,
-    Key,
-    ListKey,
-    PathKey,
-    SecretKey,
-    Section,
-    Table,
-)
+from bridge.config.keys import Child, Key, ListKey, PathKey, SecretKey, Section, Table
 from bridge.config.secret import Secret
 from bridge.config.tree import (
     Broken,

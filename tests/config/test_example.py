@@ -9,7 +9,8 @@ import pytest
 
 from bridge.config import load, yamltext
 from bridge.config.example import render
-from bridge.config.schema import SCHEMA, Key, Leaf, ListKey, Section, Table, leaves
+from bridge.config.keys import Key, Leaf, ListKey, Section, Table
+from bridge.config.schema import SCHEMA, leaves
 from bridge.config.tree import Entries, Items, Node, Scalar, named
 from bridge.errors import ConfigError
 

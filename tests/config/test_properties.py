@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.config import environment, load
-from bridge.config.schema import SCHEMA, SecretKey, Section, Table, leaves
+from bridge.config.keys import SecretKey, Section, Table
+from bridge.config.schema import SCHEMA, leaves
 from bridge.config.values import has_controls
 from bridge.errors import ConfigError
 

@@ -7,7 +7,8 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
-from bridge.config.schema import SCHEMA, Key, ListKey, Section, Table, leaves
+from bridge.config.keys import Key, ListKey, Section, Table
+from bridge.config.schema import SCHEMA, leaves
 
 
 def sections(section: Section = SCHEMA) -> Iterator[Section]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.config import schema, values
+from bridge.config import keys, schema, values
 from bridge.config.model import Listen
 from bridge.config.values import Reader, Wrong
 
@@ -290,9 +290,7 @@ def test_a_wrong_text_is_shown_short_and_in_one_line() -> None:
     assert values.shown("a\n\x1b" + "b" * 100) == r"'a\n\x1b" + "b" * 37 + "…'"
 
 
-READERS = [
-    leaf.read for _, leaf in schema.leaves() if isinstance(leaf, schema.Key | schema.ListKey)
-]
+READERS = [leaf.read for _, leaf in schema.leaves() if isinstance(leaf, keys.Key | keys.ListKey)]
 
 
 @given(st.sampled_from(READERS), st.text())

@@ -16,7 +16,8 @@ from werkzeug.security import check_password_hash
 
 from bridge import cli, config
 from bridge.config.example import render
-from bridge.config.schema import SCHEMA, SecretKey, Section, Table
+from bridge.config.keys import SecretKey, Section, Table
+from bridge.config.schema import SCHEMA
 from bridge.core.requests import MANAGING
 from bridge.errors import ConfigError
 from tests.core import payloads
