@@ -11,8 +11,15 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.brokers import make_certificate
-from tests.packages.programs import EXAMPLES, nginx_path
-from tests.packages.test_proxy import Proxy, changed, running, trusting
+from tests.packages.programs import EXAMPLES
+from tests.packages.proxies import (
+    Proxy,
+    caddy_command,
+    changed,
+    nginx_command,
+    running,
+    trusting,
+)
 from tests.system.rig import Rig
 
 RELAY = "SNSW-001P16EU"
@@ -23,8 +30,6 @@ CADDY = (EXAMPLES / "proxy" / "page.Caddyfile").read_text()
 
 def nginx(directory: Path, port: int, admin: int) -> list[str]:
     """nginx with its example."""
-    program = nginx_path()
-    assert program is not None
     certificate, key = make_certificate(directory)
     server = changed(
         NGINX,
@@ -36,16 +41,7 @@ def nginx(directory: Path, port: int, admin: int) -> list[str]:
             "127.0.0.1:8080": f"127.0.0.1:{admin}",
         },
     )
-    temporary = "\n".join(
-        f"    {name}_temp_path {directory}/{name};"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    conf = directory / "nginx.conf"
-    conf.write_text(
-        f"pid {directory}/pid;\ndaemon off;\nmaster_process off;\nerror_log stderr;\n"
-        f"events {{}}\nhttp {{\n access_log off;\n{temporary}\n{server}}}\n"
-    )
-    return [program, "-p", str(directory), "-c", str(conf), "-e", "stderr"]
+    return nginx_command(directory, server)
 
 
 def caddy(directory: Path, port: int, admin: int) -> list[str]:
@@ -58,9 +54,7 @@ def caddy(directory: Path, port: int, admin: int) -> list[str]:
             "127.0.0.1:8080": f"127.0.0.1:{admin}",
         },
     )
-    conf = directory / "Caddyfile"
-    conf.write_text(f"{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{site}")
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(conf)]
+    return caddy_command(directory, f"{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{site}")
 
 
 class Visitor:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import http.client
-import os
 import re
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from bridge.store import Store
-from tests.brokers import free_port, make_certificate, wait_until
-from tests.packages.programs import EXAMPLES, nginx_path
+from tests.brokers import make_certificate
+from tests.packages.programs import EXAMPLES
+from tests.packages.proxies import (
+    Proxy,
+    caddy_command,
+    changed,
+    nginx_command,
+    running,
+    trusting,
+)
 from tests.system.rig import Rig
 
 RELAY = "SNSW-001P16EU"
@@ -23,22 +28,8 @@ NGINX = (EXAMPLES / "proxy" / "nginx.conf").read_text()
 CADDY = (EXAMPLES / "proxy" / "Caddyfile").read_text()
 
 
-Proxy = Callable[[Path, int, int], list[str]]
-"""Makes the configuration for a directory, the proxy's port and the bridge's; gives the command."""
-
-
-def changed(text: str, changes: dict[str, str]) -> str:
-    """An example with what is of this machine in it."""
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    return text
-
-
 def nginx(directory: Path, port: int, public: int) -> list[str]:
     """nginx with its example, which it must find to be without faults."""
-    program = nginx_path()
-    assert program is not None
     certificate, key = make_certificate(directory)
     server = changed(
         NGINX,
@@ -51,16 +42,7 @@ def nginx(directory: Path, port: int, public: int) -> list[str]:
             "127.0.0.1:8090": f"127.0.0.1:{public}",
         },
     )
-    temporary = "\n".join(
-        f"    {name}_temp_path {directory}/{name};"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    conf = directory / "nginx.conf"
-    conf.write_text(
-        f"pid {directory}/pid;\ndaemon off;\nmaster_process off;\nerror_log stderr;\n"
-        f"events {{}}\nhttp {{\n access_log {directory}/access.log;\n{temporary}\n{server}}}\n"
-    )
-    command = [program, "-p", str(directory), "-c", str(conf), "-e", "stderr"]
+    command = nginx_command(directory, server)
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert "[warn]" not in checked.stderr
@@ -78,43 +60,7 @@ def caddy(directory: Path, port: int, public: int) -> list[str]:
             "\n{\n": "\n{\n\tadmin off\n\tauto_https disable_redirects\n",
         },
     )
-    conf = directory / "Caddyfile"
-    conf.write_text(site)
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(conf)]
-
-
-@contextmanager
-def running(proxy: Proxy, directory: Path, public: int) -> Iterator[int]:
-    """The proxy in front of a port; gives its own."""
-    port = free_port()
-    command = proxy(directory, port, public)
-    with (directory / "proxy.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, "HOME": str(directory)}
-        )
-    try:
-        wait_until(lambda: answers(port), 10, "the proxy listens")
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def trusting(directory: Path) -> ssl.SSLContext:
-    """A context that trusts the proxy's certificate."""
-    return ssl.create_default_context(cafile=str(directory / "certificate.pem"))
-
-
-def answers(port: int) -> bool:
-    """Whether somebody listens."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().status == 400
-    except OSError:
-        return False
-    finally:
-        connection.close()
+    return caddy_command(directory, site)
 
 
 def get(port: int, path: str, context: ssl.SSLContext) -> tuple[int, bytes]:
