@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import NARROW, WIDE, Demo, opened
 from tests.npm import UnavailableError, installed
@@ -30,11 +30,8 @@ def axe() -> Path:
         pytest.skip(str(error))
 
 
-def found(page: object, axe: Path) -> list[str]:
+def found(page: Page, axe: Path) -> list[str]:
     """What axe-core calls serious or worse."""
-    from playwright.sync_api import Page
-
-    assert isinstance(page, Page)
     # Tools come in from the side, past the page's own policy.
     page.evaluate(axe.read_text())
     result = page.evaluate("axe.run()")

@@ -169,14 +169,13 @@ def test_a_bridge_that_ends_is_said_to_be_gone(browser: Browser) -> None:
         visit.complaints.clear()
 
 
-def test_a_command_that_is_refused_says_why(browser: Browser, demo: Demo, peer: Peer) -> None:
+def test_a_device_that_can_be_told_nothing_has_no_controls(browser: Browser, demo: Demo) -> None:
     with opened(browser) as visit:
         page = visit.page
         find(page, demo, "i4")
         about = page.locator("#about")
         expect(about).to_contain_text("SNSN-0024X")
         assert page.locator("form[data-command]").count() == 0
-        assert peer.values
 
 
 def test_devices_are_sorted_by_a_press_on_the_head(browser: Browser, demo: Demo) -> None:
@@ -197,7 +196,6 @@ def test_a_device_is_renamed(browser: Browser, demo: Demo, peer: Peer) -> None:
         page.get_by_role("button", name="Rename").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("House <b>meter</b>")
         expect(page.get_by_role("status").first).to_contain_text("The new name is in use.")
-        told = json.loads(peer.values["shelly/bridge/devices"])
         wait_until(
             lambda: any(
                 each["name"] == "House <b>meter</b>"
@@ -205,7 +203,6 @@ def test_a_device_is_renamed(browser: Browser, demo: Demo, peer: Peer) -> None:
             ),
             15,
         )
-        assert told
 
 
 # Ways to add devices
@@ -214,13 +211,12 @@ def test_a_device_is_renamed(browser: Browser, demo: Demo, peer: Peer) -> None:
 def test_an_owner_gives_consent(browser: Browser, demo: Demo, peer: Peer) -> None:
     with opened(browser) as visit:
         page = visit.page
-        page.goto(f"{demo.address}/devices")
-        before = page.locator("#count").text_content()
         page.goto(f"{demo.address}/add")
         page.get_by_role("link", name=re.compile("Open Shelly.s page")).click()
         expect(page.get_by_role("heading", name="Simulated Shelly consent")).to_be_visible()
         unticked = page.locator("input[type=checkbox]:not(:checked)").first
         device = unticked.get_attribute("value")
+        assert peer.values.get(f"shelly/{device}/availability") is None
         unticked.check()
         page.get_by_role("button", name=re.compile("Share")).click()
         expect(page.get_by_text("Done: 1 changed.")).to_be_visible()
@@ -228,7 +224,6 @@ def test_an_owner_gives_consent(browser: Browser, demo: Demo, peer: Peer) -> Non
         visit.complaints.clear()
         page.goto(f"{demo.address}/devices?search={device}")
         expect(page.locator(f"#device-{device}")).to_contain_text("online")
-        assert before
         wait_until(lambda: peer.values.get(f"shelly/{device}/availability") == b"online")
 
 

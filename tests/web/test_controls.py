@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from bridge.core.effects import Show
+from bridge.core.events import Looked
 from bridge.core.model import Json
-from bridge.core.views.shown import Channel, Reading
+from bridge.core.views.asked import OneDevice
+from bridge.core.views.shown import Channel, Device, Reading
 from bridge.web.controls import (
     LONGEST_TEXT,
     Buttons,
@@ -146,21 +149,18 @@ def test_what_makes_no_sense_is_not_told(made: Channel, key: str, given: str) ->
 
 def test_a_hand_can_set_all_that_real_channels_offer() -> None:
     """Only times and relative moves have no control."""
-    from bridge.core.events import Looked
-    from bridge.core.views.asked import OneDevice
-
     status: dict[str, Any] = {
         "switch:0": payloads.switch(),
         "cover:0": payloads.cover(),
         "rgbw:0": payloads.rgbw(),
     }
     dialogue = online(status=status)
-    from bridge.core.effects import Show
-    from bridge.core.views.shown import Device
-
     device = dialogue.says(Looked(1, OneDevice(DEVICE))).one(Show).document
     assert isinstance(device, Device)
     without = {"timer", "duration", "relative", "transition"}
+    seen: set[str] = set()
     for each in device.channels:
         offered = set(each.commands) - without
         assert {control.key for control in controls(each)} == offered
+        seen |= offered
+    assert {"state", "brightness", "color", "white", "position"} <= seen

@@ -13,6 +13,8 @@ from bridge.core.events import BadInput, BrokerUp, LinkChanged, StatusReported
 from bridge.core.ids import device_from_hex
 from bridge.core.model import Access, LinkId, LinkState, SourceKind
 from bridge.core.registry import Override
+from bridge.core.topics import Topics
+from bridge.web.desk import Desk
 from bridge.web.regions import PER_PAGE
 from bridge.web.site import Outbound, Warned
 from tests.core import payloads
@@ -256,9 +258,6 @@ def test_a_value_that_is_long_is_cut(home: House) -> None:
 
 
 def test_an_engine_that_has_no_time_is_said_so() -> None:
-    from bridge.core.topics import Topics
-    from bridge.web.desk import Desk
-
     with house(desk=Desk(lambda _: False, Topics("shelly"))) as made:
         page = made.browser.get("/devices")
         assert page.status == 503
