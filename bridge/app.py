@@ -61,8 +61,8 @@ STOP_LIMIT = 7.5
 STOP_SHARES = (2.0, 4.0, 5.0, 6.5)
 """When (s) after its begin web, sources, engine and MQTT have ended; the registry has the rest."""
 
-MOST_WARNINGS = 50
-"""Lines of the log that the status page can show."""
+MOST_WARNINGS = 20
+"""Lines of the log that the status page shows."""
 
 _LOOK = 0.2
 _WATCH = 1.0

@@ -154,16 +154,7 @@ def site(
     warnings: Callable[[], Sequence[Warned]],
 ) -> Site:
     """What the pages of the admin listener are about."""
-    admin, outbound = config.web.admin, config.outbound
-    connects = None
-    if outbound.enabled:
-        host = outbound.listen.host.strip("[]")
-        connects = Outbound(
-            host=None if host in _ANYWHERE else host,
-            port=outbound.listen.port,
-            encrypted=outbound.tls.cert_file is not None,
-            secret=outbound.secret.reveal() if outbound.secret else store.outbound_secret,
-        )
+    admin, wanted = config.web.admin, config.outbound.enabled
     return Site(
         listen_host=admin.listen.host,
         health=health,
@@ -172,10 +163,22 @@ def site(
         trusted_proxies=admin.trusted_proxies,
         consent_page=callback_address(config, store.callback_secret),
         accounts=accounts,
-        outbound=connects,
+        outbound=outbound_place(config, store.outbound_secret) if wanted else None,
         broker=f"{config.mqtt.host}:{config.mqtt.port}",
         vitals=vitals,
         warnings=warnings,
+    )
+
+
+def outbound_place(config: Config, made_secret: str) -> Outbound:
+    """Where devices connect to us; `made_secret` counts unless the configuration has one."""
+    outbound = config.outbound
+    host = outbound.listen.host.strip("[]")
+    return Outbound(
+        host=None if host in _ANYWHERE else host,
+        port=outbound.listen.port,
+        encrypted=outbound.tls.cert_file is not None,
+        secret=outbound.secret.reveal() if outbound.secret else made_secret,
     )
 
 
@@ -188,7 +191,7 @@ def outbound_settings(config: Config, made_secret: str) -> OutboundSettings:
     return OutboundSettings(
         host=outbound.listen.host,
         port=outbound.listen.port,
-        secret=outbound.secret.reveal() if outbound.secret else made_secret,
+        secret=outbound_place(config, made_secret).secret,
         context=device_context(outbound.tls.cert_file, outbound.tls.key_file),
         passwords={
             DeviceId(device): override.password.reveal()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,17 +75,16 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _online(config: Config, resolve: Resolver) -> list[tuple[str, Callable[[], str]]]:
-    checks: list[tuple[str, Callable[[], str]]] = [("broker", lambda: _broker(config))]
+    checks: list[tuple[str, Callable[[], str]]] = [("broker", partial(_broker, config))]
     if config.integrator is not None:
         settings = integrator_settings(config, config.integrator, resolve)
-        checks.append(("integrator token", lambda: _token(settings)))
+        checks.append(("integrator token", partial(_token, settings)))
         checks += [
-            (f"host {host}", lambda host=host: _host(settings, host))  # type: ignore[misc]  # lambda default
-            for host in _hosts(config, settings)
+            (f"host {host}", partial(_host, settings, host)) for host in _hosts(config, settings)
         ]
     for name in config.accounts:
         account = account_settings(config, name, resolve)
-        checks.append((f"account {name}", lambda account=account: _account(config, account)))  # type: ignore[misc]  # lambda default
+        checks.append((f"account {name}", partial(_account, config, account)))
     return checks
 
 

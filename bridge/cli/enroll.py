@@ -13,9 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bridge.assembly import mqtt_settings
+from bridge.assembly import mqtt_settings, outbound_place
 from bridge.cli.options import add_config, load_config
-from bridge.cli.outbound_check import device_address
 from bridge.config import Config
 from bridge.core.model import Json
 from bridge.core.topics import Topics
@@ -122,8 +121,7 @@ class _Enrolment:
         self._identity = identity
         self._options = options
         with Store.open(config.data_dir, exclusive=False) as store:
-            given = config.outbound.secret
-            self._secret = given.reveal() if given else store.outbound_secret
+            self._place = outbound_place(config, store.outbound_secret)
             self._bridge_id = store.bridge_id
         self._url = self._address()
         try:
@@ -139,18 +137,18 @@ class _Enrolment:
         """The address that the device is to connect to."""
         listen = self._config.outbound.listen
         if self._options.bridge is not None:
-            return device_address(self._config, self._secret, "", self._options.bridge)
+            return self._place.address_at(self._options.bridge)
         seen = self._client.own_address()
         if listen.is_loopback and not seen.startswith("127."):
             text = f"is {listen}, which no device can reach; listen on 0.0.0.0"
             raise ConfigError([Problem("configuration", None, "outbound.listen", text)])
-        return device_address(self._config, self._secret, seen)
+        return self._place.address(seen)
 
     # What can be done
 
     def show(self) -> None:
         """Tell what is set."""
-        _say(f"server: {self._shown(self._now.get('server'))}")
+        _say(f"server: {_shown(self._now.get('server'))}")
         _say(f"enabled: {'yes' if self._now.get('enable') is True else 'no'}")
         _say(f"connected: {'yes' if self._connected() else 'no'}")
         here = self._is_ours and self._now.get("enable") is True
@@ -166,7 +164,7 @@ class _Enrolment:
             self._set(wanted)
         if not _wait(self._connected, REBOOT_LIMIT):
             raise _Stopped(
-                f"the device did not connect to {self._shown(self._url)} within "
+                f"the device did not connect to {_shown(self._url)} within "
                 f"{REBOOT_LIMIT:.0f} s; is the bridge running, and can the device reach it? "
                 "The bridge's log names every refused connection and its reason"
             )
@@ -194,14 +192,14 @@ class _Enrolment:
     @property
     def _is_ours(self) -> bool:
         server = self._now.get("server")
-        return isinstance(server, str) and server.endswith(f"/shelly/{self._secret}")
+        return isinstance(server, str) and server.endswith(f"/shelly/{self._place.secret}")
 
     def _ask_before_overwriting(self) -> None:
         server = self._now.get("server")
         if self._is_ours or not server or self._options.yes:
             return
         used = "is connected to" if self._now.get("enable") is True else "has, switched off,"
-        _say(f"the device {used} another server: {self._shown(server)}")
+        _say(f"the device {used} another server: {_shown(server)}")
         _say("there is room for one only; what uses it now will lose the device")
         sys.stdout.write("overwrite it? [y/N] ")
         sys.stdout.flush()
@@ -210,7 +208,7 @@ class _Enrolment:
 
     def _set(self, wanted: dict[str, Json]) -> None:
         answer = self._client.call("Ws.SetConfig", {"config": wanted})
-        _say(f"server set to {self._shown(wanted['server'])}")
+        _say(f"server set to {_shown(wanted['server'])}")
         if answer.get("restart_required") is False:
             return
         _say("the device reboots")
@@ -288,16 +286,17 @@ class _Enrolment:
         else:
             _say("the bridge has forgotten it")
 
-    def _shown(self, server: Json) -> str:
-        """An address without what may be secret in it: the path, a password, what follows."""
-        if not isinstance(server, str) or not server:
-            return "none"
-        scheme, found, rest = server.partition("://")
-        if not found:
-            return "something that is no address"
-        place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
-        shown = f"{scheme}://{place}/…"
-        return "".join(char if char.isprintable() else " " for char in shown)[:200]
+
+def _shown(server: Json) -> str:
+    """An address without what may be secret in it: the path, a password, what follows."""
+    if not isinstance(server, str) or not server:
+        return "none"
+    scheme, found, rest = server.partition("://")
+    if not found:
+        return "something that is no address"
+    place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    shown = f"{scheme}://{place}/…"
+    return "".join(char if char.isprintable() else " " for char in shown)[:200]
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:
@@ -305,6 +304,7 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
     while not condition():
         if time.monotonic() >= end:
             return False
+        # A command in the foreground: Ctrl-C ends the sleep, and nobody else could.
         time.sleep(_LOOK)
     return True
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from bridge.cli import advice, trials
 from bridge.cli.questions import Questions
 from bridge.config import Listen, files, values
+from bridge.config.keys import Key
+from bridge.config.schema import leaves
 from bridge.config.values import Wrong
 from bridge.errors import BridgeError
 
@@ -20,9 +22,15 @@ SOURCES = {
 }
 
 BROKER, PORT, TLS_PORT = "localhost", "1883", "8883"
-DEVICES, PAGE, CALLBACK = "0.0.0.0:8082", "127.0.0.1:8080", "127.0.0.1:8090"
 
 _PORT = values.whole(1, 65535)
+
+_DEFAULTS = {
+    key: leaf.default
+    for key, leaf in leaves()
+    if isinstance(leaf, Key) and leaf.default is not None
+}
+"""What a key has if it is not in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ def ask_all(ask: Questions, given: Mapping[str, str], directory: Path) -> Answer
     dialogue = _Dialogue(ask, Answers(dict(given)), directory)
     dialogue.broker()
     dialogue.sources()
-    dialogue.listener("web.admin.listen", PAGE, "the status page")
+    dialogue.listener("web.admin.listen", "the status page")
     dialogue.home_assistant()
     return dialogue.answers
 
@@ -205,7 +213,7 @@ class _Dialogue:
 
     def _local(self) -> None:
         self._values["outbound.enabled"] = "true"
-        self.listener("outbound.listen", DEVICES, "the devices", always=True)
+        self.listener("outbound.listen", "the devices", always=True)
 
     def _licence(self) -> None:
         ask, given = self._ask, self._values
@@ -227,17 +235,17 @@ class _Dialogue:
         url = ask.text(prompt, values.callback_url, url, needed=False)
         if url:
             given["web.public.url"] = url
-        self.listener("web.public.listen", CALLBACK, "the consent callback")
+        self.listener("web.public.listen", "the consent callback")
 
     def _try_token(self) -> str:
         return trials.try_token(self.answers.all(), self._directory)
 
     # The rest
 
-    def listener(self, key: str, default: str, what: str, *, always: bool = False) -> None:
+    def listener(self, key: str, what: str, *, always: bool = False) -> None:
         """An address to listen on; its port is asked for if it is not free, or `always`."""
         ask = self._ask
-        place = values.listen(self._values.get(key, default))
+        place = values.listen(self._values.get(key, _DEFAULTS[key]))
         while True:
             if always:
                 port = ask.text(f"Port for {what}", _PORT, str(place.port))
@@ -251,7 +259,7 @@ class _Dialogue:
                 break
             place, always = Listen(place.host, place.port % 65535 + 1), True
         self._ports[place.port] = what
-        if key in self._values or str(place) != default:
+        if key in self._values or str(place) != _DEFAULTS[key]:
             self._values[key] = str(place)
 
     def _busy(self, place: Listen) -> BridgeError | None:
@@ -267,12 +275,11 @@ class _Dialogue:
         """Whether its discovery is wanted."""
         self._ask.say()
         key = "homeassistant.enabled"
-        wanted = self._is_on(key, "true")
-        wanted = self._ask.yes("Does Home Assistant use this broker?", default=wanted)
+        wanted = self._ask.yes("Does Home Assistant use this broker?", default=self._is_on(key))
         self._values[key] = "true" if wanted else "false"
 
-    def _is_on(self, key: str, default: str = "false") -> bool:
-        return values.flag(self._values.get(key, default))
+    def _is_on(self, key: str) -> bool:
+        return values.flag(self._values.get(key, _DEFAULTS[key]))
 
     # How it is told
 

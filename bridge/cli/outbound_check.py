@@ -1,12 +1,13 @@
-"""What `check` and `enroll` need to know of the listener that devices connect to."""
+"""What `check` says of the listener that devices connect to."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
+from dataclasses import replace
 from errno import EADDRINUSE
 
-from bridge.assembly import outbound_settings
+from bridge.assembly import outbound_place, outbound_settings
 from bridge.config import Config
 from bridge.errors import StartError
 from bridge.store import Store
@@ -15,30 +16,15 @@ _SOMEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """Addresses beyond every home (RFC 5737, RFC 3849)."""
 
 
-def device_address(config: Config, secret: str, seen: str, place: str | None = None) -> str:
-    """What is entered in a device; `seen` is this machine's address as it sees it.
-
-    `place`, a host and perhaps a port, is taken instead if it is given.
-    """
-    listen = config.outbound.listen
-    if place is None:
-        host = listen.host.strip("[]")
-        everywhere = host in ("0.0.0.0", "::", "")  # noqa: S104 - it is compared, not bound
-        found = seen if everywhere else host
-        place = f"[{found}]" if ":" in found else found
-    if not place.rpartition("]")[2].count(":"):
-        place = f"{place}:{listen.port}"
-    scheme = "wss" if config.outbound.tls.cert_file else "ws"
-    return f"{scheme}://{place}/shelly/{secret}"
-
-
 def check_outbound(config: Config, *, show_secret: bool) -> str:
     """Whether devices can connect, and by which address; raises a `BridgeError` if not."""
     with Store.open(config.data_dir, exclusive=False) as store:
-        settings = outbound_settings(config, store.outbound_secret)
+        # Only for its certificate, which may be of no use.
+        outbound_settings(config, store.outbound_secret)
+        place = outbound_place(config, store.outbound_secret)
     listen = config.outbound.listen
-    secret = settings.secret if show_secret else "<secret>"
-    address = device_address(config, secret, _own_address(listen.host))
+    shown = place if show_secret else replace(place, secret="<secret>")  # noqa: S106 - stands for it
+    address = shown.address(_own_address(listen.host))
     state = "the bridge listens there" if _is_used(config) else "the port is free"
     hint = "" if show_secret else ", the whole of it with --show-secret"
     alone = "; only devices on this machine reach that" if listen.is_loopback else ""

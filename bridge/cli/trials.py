@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 from bridge import log
 from bridge.assembly import account_settings, integrator_settings, mqtt_settings
 from bridge.config import Config, Listen, environment, load
-from bridge.errors import BridgeError, StartError
+from bridge.errors import BridgeError
 from bridge.httpclient import HttpClient, same_address
 from bridge.mqtt.scan import try_login
 from bridge.sources.account import make_http
@@ -96,11 +95,8 @@ def try_account(values: Values, directory: Path, name: str, email: str, password
 
 def try_listener(listen: Listen) -> str:
     """Listen for a moment."""
-    address = listen.host.strip("[]")
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        socket.create_server((address, listen.port), family=family).close()
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise StartError(f"{listen}: {reason}") from None
+    # Imported here since no other command but `run` needs what serves pages.
+    from bridge.web.server import bind
+
+    bind(str(listen), listen.host, listen.port).close()
     return "the port is free"

@@ -11,6 +11,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.core.model import Json
+from bridge.core.options import LONGEST_NAME
 from bridge.web.answers import answer, wants_page
 from bridge.web.controls import WrongValueError, wanted
 from bridge.web.desk import BusyError
@@ -23,8 +24,6 @@ COMMAND_LIMIT = 4.0
 
 REQUEST_LIMIT = 20.0
 """Seconds for a request; a scan of retained topics takes several."""
-
-LONGEST_NAME = 64
 
 _FILE = "shelly-bridge-diagnostics.json"
 

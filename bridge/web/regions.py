@@ -21,8 +21,6 @@ PER_PAGE = 50
 LONGEST_SEARCH = 100
 MOST_PAGES = 10_000
 
-MOST_WARNINGS = 20
-
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -51,7 +49,7 @@ def overview(site: Site, bridge: Bridge) -> Regions:
         "bridge": bridge,
         "failed": failed,
         "vitals": site.vitals(),
-        "warnings": list(site.warnings())[-MOST_WARNINGS:][::-1],
+        "warnings": site.warnings()[::-1],
     }
     names = ("verdict", "bridge", "connections", "waiting", "warnings")
     return {name: Region(render_template(f"regions/{name}.html", **told)) for name in names}

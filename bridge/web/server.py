@@ -116,7 +116,7 @@ class WebServer:
         """
         self.name = name
         self._on_crash = on_crash
-        listener = _bind(name, host, port)
+        listener = bind(f"{name}: cannot listen on {host}:{port}", host, port)
         self.port: int = listener.getsockname()[1]
         if trusted_proxies:
             app = ProxyFix(
@@ -179,7 +179,8 @@ class WebServer:
             wasyncore.loop(timeout=_TICK, use_poll=True, map=self._map, count=1)
 
 
-def _bind(name: str, host: str, port: int) -> socket.socket:
+def bind(what: str, host: str, port: int) -> socket.socket:
+    """A socket that listens; raises `StartError`, which begins with `what`, if that fails."""
     address = host.strip("[]")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     both = address == "::" and socket.has_dualstack_ipv6()
@@ -187,4 +188,4 @@ def _bind(name: str, host: str, port: int) -> socket.socket:
         return socket.create_server((address, port), family=family, dualstack_ipv6=both)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise StartError(f"{name}: cannot listen on {host}:{port}: {reason}") from error
+        raise StartError(f"{what}: {reason}") from error

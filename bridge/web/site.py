@@ -36,9 +36,14 @@ class Outbound:
     def address(self, seen: str) -> str:
         """What a device has to be told, with the secret; `seen` is a name of this machine."""
         host = self.host or seen
-        place = f"[{host}]" if ":" in host else host
+        return self.address_at(f"[{host}]" if ":" in host else host)
+
+    def address_at(self, place: str) -> str:
+        """The same for a `place` that devices see: a host, IPv6 in brackets, and perhaps a port."""
+        if ":" not in place.rpartition("]")[2]:
+            place = f"{place}:{self.port}"
         scheme = "wss" if self.encrypted else "ws"
-        return f"{scheme}://{place}:{self.port}/shelly/{self.secret}"
+        return f"{scheme}://{place}/shelly/{self.secret}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,13 +113,10 @@ def test_only_so_many_may_follow_and_each_makes_room_again(home: House) -> None:
     assert home.browser.get("/").status == 200
     streams.pop().close()
     # That it is gone shows when something is sent.
-    power = 1.0
+    states = itertools.cycle((LinkState.CONNECTED, LinkState.BACKOFF))
 
     def again() -> bool:
-        nonlocal power
-        power += 1
-        state = LinkState.BACKOFF if power % 2 else LinkState.CONNECTED
-        home.happens(LinkChanged(HOST, SourceKind.INTEGRATOR, state))
+        home.happens(LinkChanged(HOST, SourceKind.INTEGRATOR, next(states)))
         stream = Stream(home.browser.port, "/live?of=overview")
         stream.close()
         return stream.answer.status == 200

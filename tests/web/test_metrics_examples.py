@@ -30,7 +30,7 @@ CHOSEN = {"$__rate_interval": "2m", "$instance": "127.0.0.1:8080"}
 def labels() -> dict[str, set[str]]:
     """The labels of each name that a scraper gets, and those that Prometheus adds."""
     found: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(scrape.metrics()):
+    for family in text_string_to_metric_families(scrape.metrics().text):
         for sample in family.samples:
             found.setdefault(sample.name, {"instance", "job"}).update(sample.labels)
     return found

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.promtool
 
 
 def test_promtool_finds_nothing_to_say_of_a_bridge_at_work() -> None:
-    text = scrape.metrics()
+    text = scrape.metrics().text
     assert "shelly_bridge_bad_input_total{" in text
     assert scrape.promtool("check", "metrics", given=text) == (0, "")
 
