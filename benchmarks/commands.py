@@ -23,7 +23,8 @@ from benchmarks.settings import BRIDGE_TOPIC, write_private
 from benchmarks.stage import BRIDGE, Stage
 from bridge.simulator.outbound import Unit
 from bridge.simulator.world import World
-from tests.brokers import MosquittoProcess, free_port
+from tests.brokers import MosquittoProcess
+from tests.system.process import quiet_port
 
 _MODEL = "SNSW-001P16EU"
 _WARM_UP = 20
@@ -55,7 +56,7 @@ def _cloud(cpu: int, count: int) -> list[float]:
 
 
 def _local(cpu: int, count: int) -> list[float]:
-    secret, port = secrets.token_urlsafe(24), free_port()
+    secret, port = secrets.token_urlsafe(24), quiet_port()
     with (
         MosquittoProcess() as broker,
         World() as world,
@@ -82,18 +83,28 @@ def _ask(port: int, device: str, child: Child, count: int) -> list[float]:
     heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     topic = f"{BRIDGE_TOPIC}/{device}/relay/0"
     delays: list[float] = []
-    with _client(port, f"{topic}/result", lambda result: heard.put(result)) as client:
+    with _client(port, f"{topic}/result", heard.put) as client:
         _wait_known(client, heard, topic, child)
         for number in range(_WARM_UP + count):
             begin = time.perf_counter()
             state = "ON" if number % 2 else "OFF"
             client.publish(f"{topic}/set", json.dumps({"state": state, "id": number}))
-            while (result := heard.get(timeout=_LIMIT))["id"] != number:
-                child.check()
+            result = _answer(heard, number, child)
             if result["status"] != "ok":
                 raise RuntimeError(f"a command failed: {result['status']}")
             delays.append(time.perf_counter() - begin)
     return delays[_WARM_UP:]
+
+
+def _answer(heard: queue.SimpleQueue[dict[str, Any]], number: int, child: Child) -> dict[str, Any]:
+    """The result of one command; raises `RuntimeError` when none comes."""
+    try:
+        while (result := heard.get(timeout=_LIMIT))["id"] != number:
+            child.check()
+    except queue.Empty:
+        child.check()
+        raise RuntimeError(f"not within {_LIMIT:.0f} s: the answer to a command") from None
+    return result
 
 
 @contextmanager

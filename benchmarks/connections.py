@@ -9,7 +9,7 @@ from statistics import median
 from benchmarks.plan import Plan
 from benchmarks.processes import Child
 from benchmarks.report import Line, Table
-from benchmarks.stage import BRIDGE, SIDES, Stage
+from benchmarks.stage import BRIDGE, SIDES, Stage, wait
 
 _BACK_LIMIT = 30.0
 _AFTERWARDS = 1.0
@@ -80,13 +80,13 @@ def _drop(stage: Stage, side: str, child: Child, steady: float) -> _Return:
     used, begin = child.cpu(), time.monotonic()
     for host in hosts:
         host.drop()
-    # Until it notices, a connection that was cut still counts.
-    end = begin + _BACK_LIMIT
-    while not all(host.counters.opened[-1] > begin for host in hosts):
+
+    def all_back() -> bool:
         child.check()
-        if time.monotonic() > end:
-            raise RuntimeError(f"not within {_BACK_LIMIT:.0f} s: {side} is connected again")
-        time.sleep(0.02)
+        # Until it notices, a connection that was cut still counts.
+        return all(host.counters.opened[-1] > begin for host in hosts)
+
+    wait(all_back, _BACK_LIMIT, f"{side} is connected again")
     time.sleep(_AFTERWARDS)
     passed = time.monotonic() - begin
     cost = child.cpu() - used - idle * passed

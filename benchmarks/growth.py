@@ -43,9 +43,10 @@ def growth(tables: Mapping[str, Table]) -> Table | None:
 
 def _costs(tables: Mapping[str, Table]) -> dict[str, float] | None:
     """CPU µs per event over one host, saturated: of `5` and of `1`."""
-    for figures in _judged(tables)[:1]:
-        return {name: median(figures["cpu_us_per_event"][name]) for name in ("5", "1")}
-    return None
+    found = _judged(tables)
+    if not found:
+        return None
+    return {name: median(found[0]["cpu_us_per_event"][name]) for name in ("5", "1")}
 
 
 def _judged(tables: Mapping[str, Table]) -> list[dict[str, Any]]:

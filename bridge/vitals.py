@@ -38,7 +38,7 @@ class Rates:
         """Take in how many there have been by now (monotonic s), about once a second."""
         samples = self._samples
         samples.append((now, events, publications))
-        while now - samples[1 if len(samples) > 1 else 0][0] >= SPAN:
+        while len(samples) > 1 and now - samples[1][0] >= SPAN:
             samples.popleft()
 
     def values(self) -> dict[str, Json]:

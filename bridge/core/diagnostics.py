@@ -13,9 +13,6 @@ from bridge.core.kinds.fields import Values
 from bridge.core.model import Json
 from bridge.core.registry import Registry
 
-LONGEST = 60_000
-"""Bytes of the document; devices that do not fit are left out."""
-
 _SHOWN = 4
 """Characters of an id that are told."""
 
@@ -23,7 +20,7 @@ _SHOWN = 4
 def diagnostics(
     registry: Registry, protocol: str, health: Mapping[str, Json], bad_input: Mapping[str, int]
 ) -> Values:
-    """The whole document."""
+    """The whole document; devices that do not fit into a message are left out."""
     body: Values = {
         "bridge": documents.bridge_info(registry, protocol),
         "environment": dict(registry.settings.environment),
@@ -37,14 +34,8 @@ def diagnostics(
         "devices_in_all": len(registry.devices),
         "devices": [],
     }
-    left = LONGEST - jsontext.size(body)
-    for device in registry.devices.values():
-        told = _device(device)
-        left -= jsontext.size(told) + 1
-        if left < 0:
-            break
-        body["devices"].append(told)
-    return body
+    left = documents.LONGEST - jsontext.size(body)
+    return {**body, "devices": jsontext.first(map(_device, registry.devices.values()), left)}
 
 
 def _device(device: Device) -> Values:

@@ -64,13 +64,7 @@ def _fitting(info: Values) -> Values:
         if jsontext.size({**info, "channels": channels}) <= LONGEST:
             break
     left = LONGEST - jsontext.size({**info, "channels": []})
-    kept = []
-    for each in channels:
-        left -= jsontext.size(each) + 1
-        if left < 0:
-            break
-        kept.append(each)
-    return {**info, "channels": kept}
+    return {**info, "channels": jsontext.first(channels, left)}
 
 
 def update(device: Device) -> Values | None:
@@ -122,16 +116,15 @@ def _listed(registry: Registry) -> Iterator[Values]:
 
 
 def _pending(registry: Registry) -> Iterator[Values]:
-    for visitor in registry.pending.values():
-        if visitor.device not in registry.devices:
-            yield {
-                "id": visitor.device,
-                "name": visitor.name or visitor.device,
-                "model": visitor.code or None,
-                "pending": True,
-                "sources": [SourceKind.OUTBOUND.value],
-                "channels": [],
-            }
+    for visitor in registry.waiting():
+        yield {
+            "id": visitor.device,
+            "name": visitor.name or visitor.device,
+            "model": visitor.code or None,
+            "pending": True,
+            "sources": [SourceKind.OUTBOUND.value],
+            "channels": [],
+        }
 
 
 def bridge_info(registry: Registry, protocol: str) -> Values:

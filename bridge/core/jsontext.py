@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from bridge.core.model import Json
@@ -118,3 +118,14 @@ def dump(value: Json) -> str:
 def size(value: Json) -> int:
     """Bytes of the same in UTF-8."""
     return len(dump(value).encode())
+
+
+def first(values: Iterable[Json], room: int) -> list[Json]:
+    """The first of the values, as many as an array has within so many bytes."""
+    found = []
+    for value in values:
+        room -= size(value) + 1
+        if room < 0:
+            break
+        found.append(value)
+    return found

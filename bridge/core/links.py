@@ -31,6 +31,11 @@ class Link:
         """Whether events and commands pass."""
         return self.down_mono is None
 
+    @property
+    def reconnects(self) -> int:
+        """How often it was connected anew."""
+        return max(0, self.connects - 1)
+
     def document(self, devices: int) -> Values:
         """What `bridge/hosts/<id>` says; `devices` is how many come by this link."""
         return {
@@ -39,7 +44,7 @@ class Link:
             "since": iso(self.since),
             "devices": devices,
             "last_message": None if self.last_message is None else iso(self.last_message),
-            "reconnects": max(0, self.connects - 1),
+            "reconnects": self.reconnects,
             "token_expires": None if self.token_expires is None else iso(self.token_expires),
             "error": self.error,
         }

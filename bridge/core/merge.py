@@ -27,11 +27,7 @@ _WHOLE = frozenset({"available_updates"})
 """Objects that are always told whole: what is no longer in them is no longer so."""
 
 
-class _Missing:
-    __slots__ = ()
-
-
-_MISSING = _Missing()
+_MISSING = object()
 
 
 def merged(known: Json, part: Json) -> Json:

@@ -41,7 +41,7 @@ def changed(options: DeviceOptions, given: Json, configured: Override) -> Device
             raise OptionError(f"{key}: can only be set in the configuration")
         if key not in KEYS:
             raise OptionError(f"{key[:64]}: there is no such option; there are {', '.join(KEYS)}")
-        if _is_configured(configured, key):
+        if getattr(configured, key):
             raise OptionError(f"{key}: is set in the configuration, which comes first")
         new[key] = _throttle(value) if key == "throttle" else _text(key, value)
     return replace(options, **new)
@@ -60,10 +60,6 @@ def level(given: Json) -> str:
         text = '{"log": {"level": "debug"}}'
         raise OptionError(f"options: must be {text}, where the level is one of {', '.join(LEVELS)}")
     return str(wanted)
-
-
-def _is_configured(configured: Override, key: str) -> bool:
-    return bool({"name": configured.name, "area": configured.area}.get(key, configured.throttle))
 
 
 def _text(key: str, value: Json) -> str | None:

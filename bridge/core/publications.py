@@ -118,7 +118,7 @@ class Publications:
         """A document of a device, such as `info`, unless it is the one published last."""
         topic = self._topics.device(self._registry.root(device), name)
         text = jsontext.dump(body)
-        if not self._documents.is_new(device, topic, text) and lane is not Lane.REFILL:
+        if not self._is_due(device, topic, text, lane):
             return []
         return [self._retained(device, topic, text, lane)]
 
@@ -126,7 +126,7 @@ class Publications:
         self, owner: DeviceId, topic: str, text: str, lane: Lane, receipt: str | None
     ) -> list[Effect]:
         """A discovery message, unless it is the one published last."""
-        if not self._documents.is_new(owner, topic, text) and lane is not Lane.REFILL:
+        if not self._is_due(owner, topic, text, lane):
             return []
         return [self._retained(owner, topic, text, lane, receipt=receipt)]
 
@@ -149,7 +149,7 @@ class Publications:
     def document(self, topic: str, body: Json, lane: Lane = Lane.STATE) -> list[Effect]:
         """A retained document of the bridge, unless it is the one published last."""
         text = body if isinstance(body, str) else jsontext.dump(body)
-        if not self._documents.is_new(THE_BRIDGE, topic, text) and lane is not Lane.REFILL:
+        if not self._is_due(THE_BRIDGE, topic, text, lane):
             return []
         return [Publish(topic, text, retain=self._registry.settings.retain, lane=lane)]
 
@@ -249,6 +249,9 @@ class Publications:
         ]
         self._unsaved.clear()
         return effects
+
+    def _is_due(self, owner: DeviceId, topic: str, text: str, lane: Lane) -> bool:
+        return self._documents.is_new(owner, topic, text) or lane is Lane.REFILL
 
     def _retained(
         self,

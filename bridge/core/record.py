@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 
 from bridge.core.model import DeviceId
+from bridge.core.sharing import same
 
 _ID = "\0"
 """Stands for the device's id in a topic; no topic has it."""
 
-_MOST_SHARED = 10_000
+_NONE: frozenset[str] = frozenset()
 
 
 class TopicRecord:
@@ -19,7 +20,6 @@ class TopicRecord:
     """
 
     def __init__(self, known: Mapping[DeviceId, Set[str]]) -> None:
-        self._shared: dict[frozenset[str], frozenset[str]] = {}
         self._patterns: dict[DeviceId, frozenset[str]] = {}
         for device, topics in known.items():
             self.set(device, topics)
@@ -34,14 +34,14 @@ class TopicRecord:
 
     def set(self, device: DeviceId, topics: Iterable[str]) -> None:
         """Take these topics for those of a device."""
-        self._keep(device, frozenset(topic.replace(device, _ID) for topic in topics))
+        self._patterns[device] = same(frozenset(topic.replace(device, _ID) for topic in topics))
 
     def add(self, device: DeviceId, topic: str) -> bool:
         """Take a topic in; tells whether it is new."""
         known, pattern = self._patterns.get(device, _NONE), topic.replace(device, _ID)
         if pattern in known:
             return False
-        self._keep(device, known | {pattern})
+        self._patterns[device] = same(known | {pattern})
         return True
 
     def remove(self, device: DeviceId, topics: Set[str]) -> None:
@@ -52,14 +52,6 @@ class TopicRecord:
     def drop(self, device: DeviceId) -> None:
         """Forget a device."""
         self._patterns.pop(device, None)
-
-    def _keep(self, device: DeviceId, patterns: frozenset[str]) -> None:
-        if len(self._shared) > _MOST_SHARED:
-            self._shared.clear()
-        self._patterns[device] = self._shared.setdefault(patterns, patterns)
-
-
-_NONE: frozenset[str] = frozenset()
 
 
 class Fingerprints:

@@ -137,6 +137,10 @@ class Registry:
         self.roots[self.root(device)] = device
         return known, True
 
+    def waiting(self) -> Iterator[Visitor]:
+        """Those that wait for approval, and come by no other way."""
+        return (each for each in self.pending.values() if each.device not in self.devices)
+
     def drop(self, device: DeviceId) -> None:
         """Forget a device."""
         self.devices.pop(device, None)

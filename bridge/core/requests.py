@@ -43,6 +43,14 @@ MOST_LISTED = 500
 LONGEST_REQUEST = 8_192
 """Bytes of a request."""
 
+MANAGING = frozenset(
+    {
+        *("device/approve", "device/remove", "device/options", "options"),
+        *("restart", "retained/clean", "consent_url"),
+    }
+)
+"""What `mqtt.manage` keeps from those who may publish requests."""
+
 Data = dict[str, Json]
 
 
@@ -55,15 +63,6 @@ class _Request:
     name: str
     data: Data
     message: MessageArrived
-
-
-MANAGING = frozenset(
-    {
-        *("device/approve", "device/remove", "device/options", "options"),
-        *("restart", "retained/clean", "consent_url"),
-    }
-)
-"""What `mqtt.manage` keeps from those who may publish requests."""
 
 
 class Requests:
@@ -128,7 +127,7 @@ class Requests:
                     "mqtt.manage is off: this is done on the bridge's page or machine"
                 )
             return handler(request, now)
-        except _RefusedError as error:
+        except (_RefusedError, OptionError) as error:
             return self._answer(request, {}, str(error))
 
     def taken_removed(self) -> list[DeviceId]:
@@ -323,20 +322,14 @@ class Requests:
         return [*self._answer(request, data), *self._refill.everything(now)]
 
     def _options(self, request: _Request, _: Now) -> list[Effect]:
-        try:
-            level = options.level(request.data.get("options"))
-        except OptionError as error:
-            raise _RefusedError(str(error)) from None
+        level = options.level(request.data.get("options"))
         return [SetLogLevel(level), *self._answer(request, {"restart_required": False})]
 
     def _device_options(self, request: _Request, now: Now) -> list[Effect]:
         device = self._device(request)
         before = self._registry.options.get(device.id, DeviceOptions(device.id))
         configured = self._registry.settings.overrides.get(device.id, Override())
-        try:
-            after = options.changed(before, request.data.get("options"), configured)
-        except OptionError as error:
-            raise _RefusedError(str(error)) from None
+        after = options.changed(before, request.data.get("options"), configured)
         self._registry.set_options(after)
         data: Data = {
             "id": device.id,

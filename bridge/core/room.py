@@ -20,9 +20,9 @@ _COMPONENT = 24
 """What a component weighs besides its members: its channel, topics and entities."""
 
 
-def load(components: Mapping[str, Json]) -> int:
+def load(components: dict[str, Json]) -> int:
     """What a status, or settings, costs in memory, in members of an object."""
-    return weight(dict(components)) + _COMPONENT * len(components)
+    return weight(components) + _COMPONENT * len(components)
 
 
 class Room:

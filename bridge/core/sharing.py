@@ -6,11 +6,15 @@ Right only since nothing in the core is changed in place.
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from functools import lru_cache
 from sys import intern
+from typing import Any, TypeVar
 
 from bridge.core import jsontext
 from bridge.core.model import Json
+
+_Texts = TypeVar("_Texts", bound=Hashable)
 
 _MOST = 8_192
 """Values that are remembered; the least used are forgotten first."""
@@ -37,10 +41,15 @@ def compact(value: Json) -> Json:
     return value
 
 
+def same(texts: _Texts) -> _Texts:
+    """The same tuple or set of texts, however deep; all that are equal are one object."""
+    found: _Texts = _same(texts)
+    return found
+
+
 @lru_cache(_MOST)
-def same(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The same names; all that are equal are one object."""
-    return names
+def _same(texts: Hashable) -> Any:
+    return texts
 
 
 @lru_cache(_MOST)

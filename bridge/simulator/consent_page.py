@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Set
 from typing import Protocol
 from urllib.parse import parse_qsl
 
@@ -78,12 +78,11 @@ class ConsentPage:
 
         threading.Thread(target=share, name="simulator-consent", daemon=True).start()
 
-    def _share(self, callback: str, ticked: Iterable[str]) -> str:
+    def _share(self, callback: str, ticked: Set[str]) -> str:
         """Call back for every device whose tick is another than before; what to say about it."""
-        wanted = set(ticked)
         done = 0
         for device in list(self._owners.devices):
-            tick = device.hex_id in wanted
+            tick = device.hex_id in ticked
             if tick == device.granted:
                 continue
             change = self._owners.grant_by_callback if tick else self._owners.revoke_by_callback

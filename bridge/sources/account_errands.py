@@ -241,7 +241,7 @@ class Errands:
             entries, _, unread = read(self._http.all_status(token, shared=False))
             own = unread | {entry.device for entry in entries}
         entries, wrong, unread = read(self._http.all_status(token, shared=self._shared))
-        return Listing(epoch, entries, wrong, own, unread, jwt.user(jwt.claims(token.text)))
+        return Listing(epoch, entries, wrong, own, unread, jwt.user(token.text))
 
     def _awaited(self, asked: frozenset[DeviceId]) -> frozenset[DeviceId]:
         """Those who still wait for an answer, which they get now: a lost connection is one too."""

@@ -22,6 +22,7 @@ from bridge.core.events import (
 )
 from bridge.core.model import DeviceId, LinkId, ListedDevice
 from bridge.errors import FrameError
+from bridge.sources import jwt
 from bridge.sources.account_status import Entry, Overlay
 from bridge.sources.base import Sink
 from bridge.sources.frames import Told
@@ -75,7 +76,9 @@ class Roll:
         self._sink = sink
         self._again = again
         self._sure = 0.8 * again
-        """How much later (s) a second list has to be for that."""
+        """How much later (s) a second list has to be, to say that a device is gone."""
+        self._doubted = DOUBTED * again
+        """The same (s) for a list that is doubted."""
         self._order = threading.Lock()
         """Guards everything; see above."""
         self._listed: dict[DeviceId, ListedDevice] = {}
@@ -192,8 +195,7 @@ class Roll:
         """
         own = answer.own
         self._empty_since = now if self._empty_since is None or found else self._empty_since
-        doubtful = DOUBTED * self._again
-        if not found and not self._listed and now - self._empty_since < doubtful:
+        if not found and not self._listed and now - self._empty_since < self._doubted:
             self._wanted_at = now + self._again
             return False
         listed = {
@@ -235,14 +237,14 @@ class Roll:
         A list that lacks more than half of them is doubted: then they are offline, and go later.
         After a login of another user nothing is doubted.
         """
-        another = "" not in (user, self._user) and user != self._user
+        another = jwt.are_two_users(user, self._user)
         self._user = user or self._user
         doubting = not another and 2 * len(gone) > len(self._listed)
         # Where the cloud comes to its senses, the rest has to be missing anew.
         known = {} if self._doubting and not doubting else self._missing
         missing = {device: known.get(device, now) for device in gone}
         self._doubting = doubting
-        limit = DOUBTED * self._again if doubting else 0.0 if another else self._sure
+        limit = self._doubted if doubting else 0.0 if another else self._sure
         self._missing = {device: since for device, since in missing.items() if now - since < limit}
         kept = self._missing.keys()
         absent = {device for device, since in self._missing.items() if now - since >= self._sure}

@@ -56,7 +56,6 @@ SHORTEST, LONGEST = 5.0, 30 * 86_400.0
 MARGIN = 600.0
 """A token is renewed in its last ten minutes (s), or last fifth if that is shorter."""
 
-
 _log = logging.getLogger(__name__)
 
 
@@ -186,7 +185,7 @@ class AccountTokens:
                 raise PeerError(f"the login cannot be stored: {error}") from None
             self._token = token
             self._start_anew()
-            another = "" not in (was, self._owner[1]) and was != self._owner[1]
+            another = jwt.are_two_users(was, self._owner[1])
         if another:
             _log.warning("the login of an account is another user's than the one before")
         return another
@@ -228,11 +227,11 @@ class AccountTokens:
     def _stored(self) -> Token | None:
         """The token of a former run, if it is still good."""
         text = self._login.access
-        ends = jwt.moment(jwt.claims(text), "exp")
+        said = jwt.claims(text)
+        ends = jwt.moment(said, "exp")
         left = 0.0 if ends is None else ends - time.time()
-        base = self._usable(jwt.claims(text).get("user_api_url"))
-        whose = jwt.user(jwt.claims(self._login.code))
-        if "" not in (whose, jwt.user(jwt.claims(text))) and whose != jwt.user(jwt.claims(text)):
+        base = self._usable(said.get("user_api_url"))
+        if jwt.are_two_users(jwt.user(self._login.code), jwt.user(text)):
             return None
         if self._token is not None or left <= SHORTEST or base is None or jwt.is_remains(text):
             return None
@@ -328,23 +327,21 @@ class AccountTokens:
         self._mistrusted, self._astray = False, 0
         self._refusals.forgive()
         said = jwt.claims(text)
-        self._owner = (new.count, jwt.user(said) or self._user(login))
+        self._owner = (new.count, jwt.user(text) or self._user(login))
         return self._made(text, jwt.lifetime(said, answer), jwt.moment(said, "exp"), base)
 
     def _user(self, login: Login) -> str:
         """Whose a login is; empty if nothing tells it."""
-        told = jwt.user(jwt.claims(login.code)) or jwt.user(jwt.claims(login.access))
+        told = jwt.user(login.code) or jwt.user(login.access)
         return told or (self._owner[1] if self._owner[0] == login.count else "")
 
     def _trace(self, login: Login) -> str:
         """What still tells whose a login is when its code is forgotten."""
-        told = jwt.user(jwt.claims(login.code))
-        return jwt.remains(login.code if told else login.access)
+        return jwt.remains(login.code if jwt.user(login.code) else login.access)
 
     def _check_user(self, whose: str, text: str, what: str) -> None:
         """Raise `_LaterError` if a token or code is another user's than the login."""
-        told = jwt.user(jwt.claims(text))
-        if "" not in (whose, told) and whose != told:
+        if jwt.are_two_users(whose, jwt.user(text)):
             error = f"{what} another user's than the login; to change the user, {self._advice}"
             raise _LaterError(AuthError(error), NEXT_LOOK)
 

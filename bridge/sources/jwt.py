@@ -85,11 +85,16 @@ def is_remains(text: str) -> bool:
     return text.startswith(".")
 
 
-def user(said: dict[str, Json]) -> str:
-    """Whose the JWT is, by its claims; empty if that is not told."""
-    value = said.get("user_id")
+def user(text: str) -> str:
+    """Whose a JWT is, as it says; empty if it does not."""
+    value = claims(text).get("user_id")
     told = isinstance(value, str | int) and not isinstance(value, bool)
     return str(value) if told else ""
+
+
+def are_two_users(one: str, other: str) -> bool:
+    """Whether these are not the same user; one that is not told (empty) may be any."""
+    return "" not in (one, other) and one != other
 
 
 def moment(said: dict[str, Json], name: str) -> float | None:

@@ -192,8 +192,8 @@ class OutboundSource:
         """A connection told which device it is of; None if it has to wait, or may not come in."""
         now = asyncio.get_running_loop().time()
         known = self._known.get(device)
-        if known is not None and self._contested(known, wire):
-            self._contest(known, wire, data, now)
+        if known is not None and (older := _rival(known, wire)) is not None:
+            self._contest(known, wire, older, data)
             return None
         if not self._server.name(wire):
             self._turn_away(wire, FULL, "too many connections")
@@ -202,7 +202,7 @@ class OutboundSource:
             if not self._server.admit(wire):
                 self._turn_away(wire, NEWCOMERS, "too many devices")
                 return None
-            self._forget_some()
+            self._make_room()
             known = Known(device, Allowance(now, DEVICE), Bucket(TURNS, now))
         self._note_turns(known, now)
         # Who came last is forgotten last.
@@ -233,12 +233,7 @@ class OutboundSource:
         self.refused(wire.address, refusal)
         wire.close(CloseCode.TRY_AGAIN_LATER, reason)
 
-    def _contested(self, known: Known, wire: Wire) -> bool:
-        """Whether the device is there already, by a connection from another address."""
-        older = known.visit.wire if known.visit is not None else None
-        return older is not None and older.is_open and older.address != wire.address
-
-    def _contest(self, known: Known, wire: Wire, data: bytes, now: float) -> None:
+    def _contest(self, known: Known, wire: Wire, older: Wire, data: bytes) -> None:
         """Hear first whether the older connection lives; a device may also just have moved."""
         waiting = self._contests.get(wire)
         if waiting is not None:
@@ -246,12 +241,11 @@ class OutboundSource:
             if len(waiting) > MOST_UNHEARD:
                 raise FrameError("impatient", "it does not wait to be let in")
             return
-        assert known.visit is not None  # noqa: S101 - `_contested` looked
         self._contests[wire] = [data]
-        older = known.visit.wire
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         older.ping(now)
-        limit = self._shared.timing.contest_limit
-        asyncio.get_running_loop().call_later(limit, self._decide, known, wire, older, now)
+        loop.call_later(self._shared.timing.contest_limit, self._decide, known, wire, older, now)
 
     def _decide(self, known: Known, wire: Wire, older: Wire, since: float) -> None:
         waiting = self._contests.pop(wire, None)
@@ -274,17 +268,14 @@ class OutboundSource:
             self.broken(wire, error)
             wire.close(CloseCode.INVALID_DATA, "not what the protocol says")
 
-    def _forget_some(self) -> None:
+    def _make_room(self) -> None:
+        """Forget the device that was away longest, if there are too many."""
         if len(self._known) < MOST_KNOWN:
             return
-        for device, known in list(self._known.items()):
-            if known.visit is None and not known.waiting:
-                self._forget(device)
-                return
-
-    def _forget(self, device: DeviceId) -> None:
-        del self._known[device]
-        self._shared.room.leave(device)
+        away = (known for known in self._known.values() if not known.visit and not known.waiting)
+        if (oldest := next(away, None)) is not None:
+            del self._known[oldest.device]
+            self._shared.room.leave(oldest.device)
 
     def broken(self, wire: Wire, error: FrameError) -> None:
         """See `outbound_server.Owner`."""
@@ -338,6 +329,13 @@ class OutboundSource:
     def _close_all(self) -> None:
         for wire in list(self._visits):
             wire.close(CloseCode.SERVICE_RESTART, "it was asked to connect anew")
+
+
+def _rival(known: Known, wire: Wire) -> Wire | None:
+    """The connection by which the device is there already, if it is from another address."""
+    older = known.visit.wire if known.visit is not None else None
+    contested = older is not None and older.is_open and older.address != wire.address
+    return older if contested else None
 
 
 def _without(secret: str, value: Json) -> Json:

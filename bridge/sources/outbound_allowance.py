@@ -40,10 +40,8 @@ EVERYBODY = Limits(Rate(12_000, 1_000), Rate(12 * 2**20, 4 * 2**20), Rate(480_00
 NEWCOMERS = Rate(512, 0.1)
 """Devices from one place that were never seen before."""
 
-
 TURNS = Rate(3, 0.02)
 """Connections of a device that take the place of another: more than a bad network explains."""
-
 
 QUIET = 0.9
 """What a quiet device has left of its own limits."""

@@ -72,6 +72,10 @@ class Feed:
         self._thread: threading.Thread | None = None
         self._ending = False
         self._rounds = 0
+        self._round = -1
+        """Of the engine, in which something was passed on last."""
+        self._passed = 0
+        """The weight of what was passed on in it."""
 
     def __call__(self, event: Event) -> None:
         """Add an event; a feed that ended drops it."""
@@ -114,7 +118,6 @@ class Feed:
         return [THREAD] if self._thread.is_alive() else []
 
     def _run(self) -> None:
-        passed, round_of_it = 0, -1
         while True:
             self._rounds += 1
             with self._changed:
@@ -124,19 +127,29 @@ class Feed:
                     if self._ending:
                         return
                     continue
-                end, _, event, size = heapq.heappop(self._events)
-                self._reached = max(self._reached, end - size)
-                self._weight -= size
-                if not self._events:
-                    self._ends, self._reached = {}, 0
-                while self._engine_rounds is not None:
-                    if (now := self._engine_rounds()) != round_of_it:
-                        passed, round_of_it = 0, now
-                    if not passed or passed + size <= EACH_ROUND or self._ending:
-                        break
-                    self._changed.wait(_STEP)
-            passed += size
+                event, size = self._pop()
+                self._await_round(size)
             self._sink(event)
+
+    def _pop(self) -> tuple[Event, int]:
+        """The next event, and its weight."""
+        end, _, event, size = heapq.heappop(self._events)
+        self._reached = max(self._reached, end - size)
+        self._weight -= size
+        if not self._events:
+            self._ends, self._reached = {}, 0
+        return event, size
+
+    def _await_round(self, size: int) -> None:
+        """Wait for a round of the engine that has room for so much more."""
+        while self._engine_rounds is not None:
+            current = self._engine_rounds()
+            if current != self._round:
+                self._round, self._passed = current, 0
+            if not self._passed or self._passed + size <= EACH_ROUND or self._ending:
+                break
+            self._changed.wait(_STEP)
+        self._passed += size
 
 
 def _weight(event: Event) -> int:

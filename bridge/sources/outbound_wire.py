@@ -84,8 +84,6 @@ class Wire(asyncio.Protocol):
         self.address = address
         self.named = False
         """It has told which device it is."""
-        self.passed = False
-        """It knew the secret."""
         self._keeper = keeper
         self._entrance = entrance
         self._timing = timing
@@ -177,7 +175,6 @@ class Wire(asyncio.Protocol):
             self._refuse(door.HANDSHAKE)
             return
         self._protocol = protocol
-        self.passed = True
         self._flush(protocol)
         self._keeper.opened(self)
         if rest and not self._over:

@@ -219,9 +219,11 @@ class Store:
             connection.execute("DELETE FROM visitors WHERE device = ?", (device,))
 
     def options(self) -> list[DeviceOptions]:
-        """What was set of devices while the bridge ran."""
+        """What was set of devices while the bridge ran, by their ids."""
         with self._session() as connection:
-            rows = connection.execute("SELECT device, name, area, throttle FROM options").fetchall()
+            rows = connection.execute(
+                "SELECT device, name, area, throttle FROM options ORDER BY device"
+            ).fetchall()
         return [DeviceOptions(*row) for row in rows]
 
     def put_options(self, options: DeviceOptions) -> None:

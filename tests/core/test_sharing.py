@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Hashable
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,10 @@ def test_equal_values_of_other_types_stay_apart(one: Json, other: Json) -> None:
     assert type(alike({"a": other})["a"]) is type(other)
 
 
-def test_names_are_one_object() -> None:
-    first = same(("a", "b"))
-    assert same(("a", "b")) is first
+@pytest.mark.parametrize(
+    "made", [lambda: tuple("ab"), lambda: frozenset("ab"), lambda: (("", tuple("ab")),)]
+)
+def test_equal_texts_are_one_object(made: Callable[[], Hashable]) -> None:
+    first = same(made())
+    assert same(made()) is first
+    assert first == made()

@@ -25,6 +25,7 @@ from bridge.core.events import (
     DeviceArrived,
     DeviceLeft,
     DevicesListed,
+    GrantRevoked,
     LinkChanged,
     PressReported,
     SettingsReported,
@@ -521,8 +522,6 @@ def test_a_press_that_an_old_status_shows_is_told_neither_then_nor_later() -> No
 
 
 def test_a_consent_that_ends_leaves_the_local_way() -> None:
-    from bridge.core.events import GrantRevoked
-
     dialogue = both()
     dialogue.says(GrantRevoked(DEVICE))
     dialogue.waits(5)

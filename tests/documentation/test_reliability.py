@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "reliability.md").read_text()
+from tests.documentation.pages import DOCS, ROOT
+
+PAGE = (DOCS / "reliability.md").read_text(encoding="utf-8")
+OF_TOOLS = {"test_broker_judge.py", "test_proxy.py"}
+"""Tests of what the fault tests are made with, and of no fault."""
 
 _ROW = re.compile(r"^\| ([FA][0-9]+) \| (.+) \|$", re.MULTILINE)
 _FILE = re.compile(r"tests/[a-z_]+(?:/[a-z_]+)*\.py")
@@ -22,6 +24,13 @@ def test_every_fault_and_attack_has_a_whole_row() -> None:
         assert len(cells) == 4, name
         assert all(cell.strip() for cell in cells), name
         assert _FILE.search(cells[3]), f"{name} names no test"
+
+
+def test_every_fault_test_belongs_to_a_row() -> None:
+    there = {file.name for file in (ROOT / "tests" / "faults").glob("test_*.py")}
+    assert there > OF_TOOLS
+    rows = " ".join(row for _, row in _ROW.findall(PAGE))
+    assert [name for name in sorted(there - OF_TOOLS) if f"tests/faults/{name}" not in rows] == []
 
 
 def test_every_test_that_is_named_exists() -> None:

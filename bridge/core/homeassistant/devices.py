@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bridge.core import abilities, documents, jsontext
@@ -197,31 +197,32 @@ def _places(registry: Registry, device: Device) -> dict[ChannelKey, Place]:
     for key, state in sorted(device.channels.items()):
         # Access is perhaps withdrawn only for a while; until then the entities are unavailable.
         commands = abilities.commands(registry, device, state, withdrawn=withdrawn)
-        place = _place(state.channel, clean(names.get(key)))
-        places[key] = replace(
-            place,
-            topic=registry.settings.topics.channel(root, *key),
-            commands=frozenset(commands),
-            is_main=mains == [key] and not place.is_apart,
-        )
+        topic = registry.settings.topics.channel(root, *key)
+        name = clean(names.get(key))
+        places[key] = _place(state.channel, name, topic, commands, is_only=mains == [key])
     return places
 
 
-def _place(channel: Channel, name: str | None) -> Place:
-    """What is said of a channel by itself, and by what it was called."""
+def _place(
+    channel: Channel, name: str | None, topic: str, commands: Iterable[str], *, is_only: bool
+) -> Place:
+    """What is said of a channel; `is_only` for the only one that the device is there for."""
     facts = channel.facts
     name = name or clean(text(facts.get("device")))
     owner = _owner(channel)
     heard = channel.kind == "bthomesensor" and owner
     called = ("bthomedevice", owner) if heard else (channel.kind, channel.number)
     is_valve = channel.target.component == _VALVE
+    is_apart = channel.kind in _HEARD or (is_valve and name is not None)
     return Place(
         kind=channel.kind,
         number=channel.number,
-        topic="",
+        topic=topic,
         title=name or _usual_title(*called),
+        commands=frozenset(commands),
         is_named=name is not None,
-        is_apart=channel.kind in _HEARD or (is_valve and name is not None),
+        is_main=is_only and not is_apart,
+        is_apart=is_apart,
         index=round(number(facts.get("idx")) or 0),
     )
 

@@ -20,6 +20,7 @@ from bridge.core.homeassistant.devices import Message
 from bridge.core.model import DeviceId, Now, Published
 from bridge.core.publications import THE_BRIDGE, Publications
 from bridge.core.registry import Registry
+from bridge.core.sharing import same
 from bridge.core.timers import Timers
 
 SOON = 1.0
@@ -39,8 +40,6 @@ REMOVAL_WAIT = 60.0
 
 LINKS_WAIT = 30.0
 """Seconds after the start in which a missing connection is only late."""
-
-_MOST_SHARED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +78,7 @@ class Discovery:
         self._registry = registry
         self._publications = publications
         self._timers = timers
-        self._shared: dict[Published, Published] = {}
-        self._published = {owner: self._share(told) for owner, told in published.items()}
+        self._published = {owner: same(told) for owner, told in published.items()}
         self._told: set[DeviceId] = set()
         """Whoever was published since the start."""
         self._since: dict[DeviceId, float] = {}
@@ -301,13 +299,13 @@ class Discovery:
     def _recorded(self, owner: DeviceId, record: Mapping[str, Mapping[str, str]]) -> list[Effect]:
         known = self._published.get(owner)
         self._remember(owner, ((part, told.items()) for part, told in record.items()))
-        return [] if self._published.get(owner) is known else [self._save(owner)]
+        return [] if self._published.get(owner) == known else [self._save(owner)]
 
     def _remember(
         self, owner: DeviceId, record: Iterable[tuple[str, Iterable[tuple[str, str]]]]
     ) -> None:
         told = ((part, tuple(sorted(components))) for part, components in record)
-        published = self._share(tuple(sorted(entry for entry in told if entry[1])))
+        published = same(tuple(sorted(entry for entry in told if entry[1])))
         if published:
             self._published[owner] = published
         else:
@@ -315,12 +313,6 @@ class Discovery:
 
     def _save(self, owner: DeviceId) -> Effect:
         return SaveComponents(owner, self._published.get(owner, ()))
-
-    def _share(self, published: Published) -> Published:
-        """The same value once for all devices of a model."""
-        if len(self._shared) > _MOST_SHARED:
-            self._shared.clear()
-        return self._shared.setdefault(published, published)
 
 
 def _stubs(left: Mapping[str, str], room: int) -> dict[str, dict[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bridge.core.kinds.convert import boolean, number, one_of, percent, text, words
 from bridge.core.kinds.entity import POWER, choice, detail, flag, measured, told
 from bridge.core.kinds.fields import ABSENT, Field, Table
@@ -28,17 +30,16 @@ def _state(cover: Json) -> str | None:
     return "stopped" if state == "calibrating" else _known(state)
 
 
-def _position(cover: Json) -> float | None:
-    if boolean(cover.get("pos_control")) is False:
-        return None
-    return percent(cover.get("current_pos"))
+def _position(member: str, roller: Json) -> float | None:
+    """The position; `member` tells whether it is known. Gen1 says 101 or −1 where it is not."""
+    return None if boolean(roller.get(member)) is False else percent(roller.get("current_pos"))
 
 
-def _calibrated(cover: Json) -> object:
+def _calibrated(member: str, roller: Json) -> object:
     """Only a calibrated one knows its position, where nothing else tells (Shelly docs, Cover)."""
-    if boolean(cover.get("pos_control")) is None and _position(cover) is not None:
+    if boolean(roller.get(member)) is None and _position(member, roller) is not None:
         return True
-    return boolean(cover["pos_control"]) if "pos_control" in cover else ABSENT
+    return boolean(roller[member]) if member in roller else ABSENT
 
 
 COVER = Table(
@@ -47,14 +48,20 @@ COVER = Table(
         Field(
             "position",
             (),
-            _position,
+            partial(_position, "pos_control"),
             "%",
             _POSITION,
             members=("current_pos", "pos_control"),
         ),
         Field("target", ("target_pos",), percent, "%", detail(None, "Target position")),
         Field("slat_position", ("slat_pos",), percent, "%", measured(None, "Slat position")),
-        Field("calibrated", (), _calibrated, entity=_CALIBRATED, members=("pos_control",)),
+        Field(
+            "calibrated",
+            (),
+            partial(_calibrated, "pos_control"),
+            entity=_CALIBRATED,
+            members=("pos_control",),
+        ),
         Field(
             "calibrating",
             (),
@@ -79,24 +86,11 @@ COVER = Table(
 """Shelly docs, Gen2 Cover."""
 
 
-def _gen1_position(roller: Json) -> float | None:
-    """An uncalibrated one says 101 or −1 for a position that it does not know."""
-    if boolean(roller.get("positioning")) is False:
-        return None
-    return percent(roller.get("current_pos"))
-
-
-def _gen1_calibrated(roller: Json) -> object:
-    if boolean(roller.get("positioning")) is None and _gen1_position(roller) is not None:
-        return True
-    return boolean(roller["positioning"]) if "positioning" in roller else ABSENT
-
-
 def _gen1_state(roller: Json) -> str | None:
     """Its `state` is the direction of travel; at rest the position tells open from closed."""
     moving = roller.get("state")
     if moving == "stop":
-        position = _gen1_position(roller)
+        position = _position("positioning", roller)
         return "open" if position == 100 else "closed" if position == 0 else "stopped"
     return {"open": "opening", "close": "closing"}.get(moving) if isinstance(moving, str) else None
 
@@ -113,12 +107,18 @@ GEN1_ROLLER = Table(
         Field(
             "position",
             (),
-            _gen1_position,
+            partial(_position, "positioning"),
             "%",
             _POSITION,
             members=("current_pos", "positioning"),
         ),
-        Field("calibrated", (), _gen1_calibrated, entity=_CALIBRATED, members=("positioning",)),
+        Field(
+            "calibrated",
+            (),
+            partial(_calibrated, "positioning"),
+            entity=_CALIBRATED,
+            members=("positioning",),
+        ),
         Field("calibrating", ("calibrating",), boolean, "", _CALIBRATING),
         Field(
             "obstruction",

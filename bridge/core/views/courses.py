@@ -78,13 +78,10 @@ class Tracks:
     def of(self, device: DeviceId) -> tuple[Course, ...]:
         """The courses of a device's values."""
         return tuple(
-            Course(kind, number, key, track.unit, self.step, self._at, self._values(track))
+            Course(kind, number, key, track.unit, self.step, self._at, _values(track))
             for (owner, kind, number, key), track in self._tracks.items()
             if owner == device
         )
-
-    def _values(self, track: _Track) -> tuple[float | None, ...]:
-        return tuple(None if math.isnan(point) else point for point in track.points)
 
     def _add(self, key: _Key, value: float, unit: str) -> None:
         track = self._tracks.get(key)
@@ -101,3 +98,7 @@ class Tracks:
             track.begun = (track.begun + 1) // 2
         self._ticks = (self._ticks + 1) // 2
         self.step *= 2
+
+
+def _values(track: _Track) -> tuple[float | None, ...]:
+    return tuple(None if math.isnan(point) else point for point in track.points)

@@ -118,7 +118,6 @@ def one(registry: Registry, device: Device) -> shown.Device:
         firmware=device.firmware,
         newer=latest if latest != versions.get("installed_version") else None,
         mode=device.mode,
-        available_since=device.available_since,
         wake_period=device.wake_period,
         topic=registry.settings.topics.device(root, "")[:-1],
         channels=tuple(sorted(channels, key=lambda channel: not channel.commands)),

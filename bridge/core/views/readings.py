@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bridge.core.device import ChannelState, Device
+from bridge.core.kinds import convert
 from bridge.core.kinds.fields import Field
 from bridge.core.model import Json
 from bridge.core.views.shown import Reading
@@ -61,7 +62,7 @@ def telling(device: Device) -> tuple[Reading, ...]:
         less = kind in _LESS
         for key, value in state.values.items():
             rank = _RANKS.get(key)
-            if rank is None or value is None or isinstance(value, (dict, list)):
+            if rank is None or value is None or isinstance(value, dict | list):
                 continue
             found.append((less, rank, kind, number, key, value))
     found.sort(key=lambda each: each[:4])
@@ -72,7 +73,7 @@ def telling(device: Device) -> tuple[Reading, ...]:
 
 
 def _label(device: Device, kind: str, number: int, key: str) -> str:
-    several = (kind, 1 if number == 0 else 0) in device.channels
+    several = sum(kind == other for other, _ in device.channels) > 1
     word = kind if key in {"state", "value"} else key
     return f"{word} {number}" if several else word
 
@@ -88,13 +89,6 @@ def measured(state: ChannelState) -> Iterator[tuple[Field, float]]:
         entity = field.entity
         if entity is None or entity.state_class != "measurement" or not entity.enabled:
             continue
-        value = number(values.get(field.key))
+        value = convert.number(values.get(field.key))
         if value is not None:
             yield field, value
-
-
-def number(value: Json) -> float | None:
-    """A number that is one; flags are none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value)

@@ -23,7 +23,6 @@ class Connection:
     devices: int
     reconnects: int
     error: str | None
-    last_message: float | None
     token_expires: float | None
 
 
@@ -41,7 +40,6 @@ class Bridge:
     """The bridge as a whole; counts are since its start."""
 
     version: str
-    bridge_id: str
     started: float
     protocol: str | None
     """Of MQTT: `5` or `3.1.1`; None before the first connection to the broker."""
@@ -128,7 +126,6 @@ class Device:
     newer: str | None
     """The version that could be installed, if it is another one."""
     mode: str | None
-    available_since: float | None
     wake_period: float | None
     topic: str
     channels: tuple[Channel, ...]

@@ -80,15 +80,13 @@ class Views:
         )
         return Bridge(
             version=registry.settings.version,
-            bridge_id=registry.settings.bridge_id,
             started=registry.settings.started,
             protocol=self._refill.protocol or None,
             home_assistant=registry.settings.topics.prefix is not None,
             connections=tuple(self._connections()),
             waiting=tuple(
                 Waiting(visitor.device, visitor.name or visitor.device, visitor.code or None)
-                for visitor in registry.pending.values()
-                if visitor.device not in registry.devices
+                for visitor in registry.waiting()
             ),
             devices=Counter(_WORDS[device.online] for device in known),
             sources=sources,
@@ -109,8 +107,7 @@ class Views:
                 state=link.state,
                 since=link.since,
                 devices=counts[link.id],
-                reconnects=max(0, link.connects - 1),
+                reconnects=link.reconnects,
                 error=link.error,
-                last_message=link.last_message,
                 token_expires=link.token_expires,
             )

@@ -12,7 +12,7 @@ from bridge.core.model import LinkState, SourceKind
 from bridge.core.views import shown
 from bridge.core.views.asked import Courses, OneDevice, Only, Overview, Sort, Table, View
 from tests.core import payloads
-from tests.core.dialogue import DEVICE, HOST, OTHER, Dialogue, Reply, grant, online, override
+from tests.core.dialogue import DEVICE, HOST, OTHER, Dialogue, grant, online, override
 
 ASKER = 7
 
@@ -38,10 +38,6 @@ def two_devices() -> Dialogue:
     dialogue.connects()
     dialogue.reports(payloads.two_switches(), full=True)
     return dialogue
-
-
-def shows(reply: Reply) -> list[Show]:
-    return reply.all(Show)
 
 
 def test_the_bridge_as_a_whole(dialogue: Dialogue) -> None:
@@ -144,10 +140,16 @@ def test_a_row_shows_what_says_most(dialogue: Dialogue) -> None:
     assert len(keys) <= 6
 
 
+def test_channels_alike_are_told_apart_whatever_their_numbers() -> None:
+    status = {f"temperature:{number}": {"id": number, "tC": 20.5} for number in (100, 101)}
+    (row,) = look(online(status=status), Table(), shown.Rows).rows
+    assert [each.key for each in row.readings] == ["temperature 100", "temperature 101"]
+
+
 def test_looking_publishes_nothing_and_changes_nothing(dialogue: Dialogue) -> None:
     before = dict(dialogue.broker)
     reply = dialogue.says(Looked(1, Overview()), Looked(2, Table()), Looked(3, OneDevice(DEVICE)))
-    assert [show.asker for show in shows(reply)] == [1, 2, 3]
+    assert [show.asker for show in reply.all(Show)] == [1, 2, 3]
     assert reply.topics == []
     assert dialogue.broker == before
 
@@ -174,7 +176,7 @@ def test_a_refused_command_is_shown_and_published_alike(dialogue: Dialogue) -> N
 
 
 def test_commands_of_others_are_shown_to_nobody(dialogue: Dialogue) -> None:
-    assert shows(dialogue.sets("relay/0/set", "perhaps")) == []
+    assert dialogue.sets("relay/0/set", "perhaps").all(Show) == []
 
 
 def test_the_answer_to_a_request_is_shown(dialogue: Dialogue) -> None:
