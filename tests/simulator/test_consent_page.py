@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -12,13 +11,7 @@ import pytest
 
 from bridge.simulator.consent_page import PAGE_PATH
 from bridge.simulator.world import World
-from tests.system.rig import HOSTS, Rig
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World(HOSTS[:1]) as made:
-        yield made
+from tests.system.rig import Rig
 
 
 def ask(world: World, method: str, fields: list[tuple[str, str]]) -> tuple[int, str]:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable
 
 from bridge.core.ids import device_from_hex
 from bridge.core.model import DeviceId
 from bridge.simulator.devices.base import Device
 from bridge.simulator.world import World
-from bridge.threads import Deadline
-from tests.brokers import wait_until
 from tests.sources.contract import Driver
 from tests.sources.recorder import Recorder
 
@@ -62,28 +58,6 @@ class CloudDriver(Driver):
         done = threading.Event()
         self.world.soon(done.set)
         assert done.wait(5)
-
-
-_Made = TypeVar("_Made", bound=CloudDriver)
-
-
-@contextmanager
-def making(kind: Callable[..., _Made], world: World) -> Iterator[Callable[..., _Made]]:
-    """Makes drivers with options of their own; in the end each must stop and leave nothing."""
-    with ExitStack() as stack:
-
-        def make(**options: Any) -> _Made:
-            driver = kind(world, **options)
-
-            def end() -> None:
-                assert driver.source.stop(Deadline(5)) == []
-                assert driver.recorder.crashes == []
-                wait_until(lambda: not driver.leftovers())
-
-            stack.callback(end)
-            return driver
-
-        yield make
 
 
 def id_of(device: Device) -> DeviceId:

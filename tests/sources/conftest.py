@@ -8,8 +8,8 @@ import pytest
 from bridge.dial import Attempt
 from bridge.simulator.world import World
 from bridge.sources.websocket import CloudSocket, open_socket
-from tests.sources.cloud_driver import making
 from tests.sources.integrator_driver import HOSTS, IntegratorDriver, Maker
+from tests.sources.makers import making
 from tests.sources.peers import TOKEN, Opener, TlsPeer
 
 

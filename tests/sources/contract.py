@@ -66,9 +66,9 @@ class Driver(ABC):
     threads: tuple[str, ...]
     """How the names of the source's threads begin."""
     bad_frames: list[bytes] = BAD_FRAMES
+    """Frames that tell nothing, each one counted."""
     most_frames = 1_000
     """Frames at once that nothing slows down."""
-    """Frames that tell nothing, each one counted."""
     not_utf8 = b'{"event": "\xff"}'
     comes_back_by: tuple[str, ...] = (
         *("connecting", "connected", "backoff", "connecting", "connected"),

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from bridge.core.events import BadInput, DeviceLeft
+from websockets.sync.client import ClientConnection, connect
+
+from bridge.core.commands import RelayCommand, Target, Turn
+from bridge.core.effects import SendCommand
+from bridge.core.events import BadInput, DeviceLeft, RefreshAnswered, StatusReported
 from bridge.core.model import DeviceId
 from bridge.sources.outbound import LINK, OutboundSettings, OutboundSource
 from bridge.sources.timing import OutboundTiming
 from tests.brokers import wait_until
 from tests.sources.contract import Driver
-from tests.sources.dialer import SLEEPY, Dialers
+from tests.sources.dialer import SLEEPY, STATUS, Dialer, Dialers
+from tests.sources.makers import making
 from tests.sources.recorder import Recorder
 
 SECRET = "the-secret-of-the-outbound-address"
@@ -29,6 +39,10 @@ TIMING = OutboundTiming(
     ask_again=0.2,
     settle=0.05,
 )
+
+HEX = "a8032abe54dc"
+PATIENT = OutboundTiming(settle=0.05, look=0.1)
+"""As in reality, where nothing is to run out."""
 
 _FRAME = b'{"src": "shellyplus1pm-a8032abe54dc", %b}'
 
@@ -142,3 +156,61 @@ class OutboundDriver(Driver):
 
     def wait_down(self) -> None:
         self.recorder.wait(DeviceLeft, lambda event: event.device == self.device)
+
+
+Maker = Callable[..., OutboundDriver]
+"""Makes a driver with options of its own, which listens, and is stopped in the end."""
+
+
+@contextmanager
+def making_outbound() -> Iterator[Maker]:
+    """The maker; what it makes is as patient as in reality."""
+    with Dialers() as dialers, making(OutboundDriver, dialers) as make_silent:
+
+        def make(**options: Any) -> OutboundDriver:
+            driver = make_silent(**{"timing": PATIENT, **options})
+            driver.source.start()
+            return driver
+
+        yield make
+
+
+def arrive(driver: OutboundDriver, device: Dialer | None = None) -> Dialer:
+    """Have a device come, and wait until it was asked everything."""
+    dialer = (device or driver.lamp).dial()
+    driver.recorder.wait(RefreshAnswered, lambda event: event.device == dialer.hex_id)
+    return dialer
+
+
+def statuses(driver: OutboundDriver, hex_id: str = HEX) -> list[StatusReported]:
+    """What was told of the status of a device."""
+    return [event for event in driver.recorder.of(StatusReported) if event.device == hex_id]
+
+
+def counted(driver: OutboundDriver, kind: str) -> BadInput:
+    """Wait until something bad of this kind was counted."""
+    return driver.recorder.wait(BadInput, lambda event: event.kind == kind)
+
+
+def switch(device: str, request: int, seconds: float = 5.0) -> SendCommand:
+    """A command to a device, worthless after so long."""
+    return SendCommand(
+        LINK,
+        DeviceId(device),
+        Target("switch", 0),
+        RelayCommand(Turn.ON),
+        request,
+        time.monotonic() + seconds,
+    )
+
+
+@contextmanager
+def from_elsewhere(driver: OutboundDriver) -> Iterator[ClientConnection]:
+    """A connection from another address that says it is the device."""
+    peer = socket.create_connection(
+        ("127.0.0.1", driver.source.port), 5, source_address=("127.0.0.2", 0)
+    )
+    with connect(driver.url, sock=peer, proxy=None) as connection:
+        src = driver.lamp.src
+        connection.send(json.dumps({"src": src, "method": "NotifyFullStatus", "params": STATUS}))
+        yield connection

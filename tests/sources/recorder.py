@@ -19,7 +19,6 @@ class Recorder:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.crashes: list[BaseException] = []
-
         self._may_take = threading.Lock()
 
     def __call__(self, event: Event) -> None:

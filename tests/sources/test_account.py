@@ -26,9 +26,10 @@ from bridge.simulator.devices.base import Device
 from bridge.simulator.world import World
 from tests.brokers import wait_until
 from tests.sources.account_driver import ADVICE, FAST, AccountDriver, AccountMaker
-from tests.sources.cloud_driver import id_of, making
+from tests.sources.cloud_driver import id_of
 from tests.sources.contract import SourceContract
 from tests.sources.integrator_driver import HOSTS
+from tests.sources.makers import making
 
 
 @pytest.fixture

@@ -6,21 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.threads import Deadline
-from tests.brokers import wait_until
 from tests.sources.contract import SourceContract
 from tests.sources.dialer import Dialers
+from tests.sources.makers import making
 from tests.sources.outbound_driver import OutboundDriver
 
 
 @pytest.fixture
 def driver() -> Iterator[OutboundDriver]:
-    with Dialers() as dialers:
-        made = OutboundDriver(dialers)
-        yield made
-        assert made.source.stop(Deadline(5)) == []
-        assert made.recorder.crashes == []
-        wait_until(lambda: not made.leftovers())
+    with Dialers() as dialers, making(OutboundDriver, dialers) as make:
+        yield make()
 
 
 class TestOutboundContract(SourceContract):

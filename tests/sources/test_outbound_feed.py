@@ -58,8 +58,7 @@ def test_no_more_than_a_moments_work_is_passed_on_in_one_round(
     feed.start()
     for passed in (3, 6, 9):
         wait_until(lambda n=passed: len(recorder.events) == n)  # type: ignore[misc]  # mypy and defaults
-        before = feed.beats()
-        assert before
+        assert feed.beats()
         rounds.count += 1
     assert recorder.events == heavy
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -23,8 +24,10 @@ _NOT_FOR_CLIENTS = range(10_000, 32_000)
 class BridgeProcess:
     """`tests.system.bridge_main` with a configuration file; a context manager."""
 
-    def __init__(self, config: Path, **environment: str) -> None:
+    def __init__(self, config: Path, *, inside: Sequence[str] = (), **environment: str) -> None:
+        """`inside`: a command that runs the command after it somewhere else."""
         self._config = config
+        self._inside = inside
         self._environment = environment
         self._log = config.with_suffix(".log")
         self.process: subprocess.Popen[bytes] | None = None
@@ -39,7 +42,13 @@ class BridgeProcess:
         """Start it."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.system.bridge_main", str(self._config)],
+                [
+                    *self._inside,
+                    sys.executable,
+                    "-m",
+                    "tests.system.bridge_main",
+                    str(self._config),
+                ],
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
@@ -76,6 +85,12 @@ class BridgeProcess:
         """Resident memory in MiB."""
         pages = int(Path(f"/proc/{self.running.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    @property
+    def processor_time(self) -> float:
+        """Seconds of a processor that it has used."""
+        fields = Path(f"/proc/{self.running.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def log(self) -> str:

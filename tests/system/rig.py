@@ -80,6 +80,12 @@ def store_grants(directory: Path, devices: list[Device]) -> None:
             store.put_grant(grant, at=1.0)
 
 
+def callback_path(directory: Path) -> str:
+    """Where the consent callback is, by the registry in the data directory of a bridge."""
+    with Store.open(directory / "data", exclusive=False) as store:
+        return f"/consent/{store.callback_secret}"
+
+
 class Rig:
     """The system; use it as a context manager. `port` is another broker's, else one is made."""
 
@@ -205,9 +211,8 @@ class Rig:
     @property
     def callback(self) -> str:
         """The address of the consent callback."""
-        with Store.open(self.settings.data_dir, exclusive=False) as store:
-            secret = store.callback_secret
-        return f"http://127.0.0.1:{self.bridge.ports['web-public']}/consent/{secret}"
+        port = self.bridge.ports["web-public"]
+        return f"http://127.0.0.1:{port}{callback_path(self.directory)}"
 
     def consent(self, device: Device, *, control: bool = True) -> Answer:
         """The owner grants a device."""

@@ -14,7 +14,7 @@ from bridge.simulator.world import World
 from bridge.store import Store
 from tests.brokers import Peer, free_port, wait_until
 from tests.system.process import BridgeProcess, wait_healthy
-from tests.system.rig import HOSTS, store_grants, write_config
+from tests.system.rig import HOSTS, callback_path, store_grants, write_config
 
 RELAY = "SNSW-001P16EU"
 
@@ -86,8 +86,7 @@ def test_a_consent_that_was_confirmed_is_stored_whatever_happens_next(
         )
         with BridgeProcess(config, **({"CRASH_AFTER_COMMIT": "1"} if round_ else {})) as bridge:
             wait_healthy(public)
-            with Store.open(tmp_path / "data", exclusive=False) as store:
-                url = f"http://127.0.0.1:{public}/consent/{store.callback_secret}"
+            url = f"http://127.0.0.1:{public}{callback_path(tmp_path)}"
             device = world.add_device(RELAY, granted=False)
             confirmed = False
             try:
