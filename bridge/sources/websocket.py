@@ -32,6 +32,9 @@ _LARGEST_HANDSHAKE = 65_536
 _PIECE = 4_096
 """Bytes of it that are read at once."""
 
+_READ_SIZE = 16 * 1024
+"""Bytes of frames that are read at once; no TLS record is longer."""
+
 
 class TokenBrokenError(AuthError):
     """The host does not take the token (any more)."""
@@ -208,8 +211,8 @@ class _CappedWebSocket(websocket.WebSocket):
     def __init__(self, send_limit: float) -> None:
         super().__init__(enable_multithread=True, skip_utf8_validation=True)
         self._send_limit = send_limit
-        self._early = b""
-        """What came together with the answer to the handshake."""
+        self._ahead = b""
+        """What was read and not asked for yet."""
         self.frame_buffer = _CappedFrames(self._recv, True)
         self.cont_frame = _CappedMessage()
 
@@ -224,23 +227,23 @@ class _CappedWebSocket(websocket.WebSocket):
             self.forget()
             secured.close()
             raise
-        self.sock, self._early = secured, handshake.left()
+        self.sock, self._ahead = secured, handshake.left()
 
     def forget(self) -> None:
         """Let go of what was read; nothing can be received any more. Safe twice."""
         # The reader of frames and we know each other, so that a part of a message, which may be
         # large, would stay until the collector of such circles comes by.
         self.frame_buffer, self.cont_frame = _CappedFrames(_ended, True), _CappedMessage()
-        self._early = b""
+        self._ahead = b""
 
     def _recv(self, bufsize: int) -> bytes:
-        if self._early:
-            data, self._early = self._early[:bufsize], self._early[bufsize:]
-            return data
-        # The library would close the socket here, while another thread may be writing to it.
-        data = self._connected().recv(bufsize)
-        if not data:
-            raise websocket.WebSocketConnectionClosedException
+        # The library asks for a frame in three parts, each of which would be a read of its own.
+        if not self._ahead:
+            # It would close the socket here, while another thread may be writing to it.
+            self._ahead = self._connected().recv(_READ_SIZE)
+            if not self._ahead:
+                raise websocket.WebSocketConnectionClosedException
+        data, self._ahead = self._ahead[:bufsize], self._ahead[bufsize:]
         return data
 
     def _send(self, data: str | bytes) -> int:

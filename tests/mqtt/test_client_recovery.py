@@ -39,8 +39,8 @@ def test_an_old_value_never_follows_a_new_one(broker: Broker, round_number: int)
         broker.withhold_puback = True
         rig.outbox.put_all([state(1, "old"), state(2, "unchanged")])
         wait_until(lambda: len(broker.retained) >= 2)
-        broker.withhold_puback = False
         broker.cut()
+        broker.withhold_puback = False
         wait_until(lambda: rig.downs)
         rig.outbox.put(state(1, "new"))
         wait_until(lambda: values(broker, f"{BASE}/2/relay/0") == ["unchanged", "unchanged"])
@@ -57,8 +57,8 @@ def test_events_on_their_way_are_not_repeated(broker: Broker) -> None:
         broker.withhold_puback = True
         rig.outbox.put(Publish("shelly/e", "press", retain=False, lane=Lane.EVENT))
         wait_until(lambda: published(broker, "shelly/e"))
-        broker.withhold_puback = False
         broker.cut()
+        broker.withhold_puback = False
         rig.wait_up(2)
         rig.outbox.put(state(3, "fence"))
         wait_until(lambda: published(broker, f"{BASE}/3/relay/0"))
