@@ -176,8 +176,3 @@ def wait_kept(load: Load, port: int) -> None:
     """Wait until the broker keeps what a load that has ended said last."""
     with Listener(port, "shelly/#") as reader:
         wait_until(lambda: not wrong_states(load, reader.values), 20, "the right values are kept")
-
-
-def told(figures: str) -> None:
-    """Show what was measured: with `-s`, or when the test fails."""
-    print(figures)  # noqa: T201

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,29 +106,22 @@ def asked_for_tokens(world: World) -> int:
     return len(world.api.counters.token_requests)
 
 
-class Strict:
-    """Reads payloads as JSON and remembers those with numbers that JSON does not have."""
+def not_in_json(peer: Peer) -> list[bytes]:
+    """What was heard with numbers that JSON does not have: infinite ones, and none at all."""
+    wrong: list[bytes] = []
+    for message in list(peer.heard):
+        payload = bytes(message.payload)
 
-    def __init__(self) -> None:
-        self.wrong: list[bytes] = []
+        def look_at(text: str, payload: bytes = payload) -> float:
+            number = float(text)
+            if not math.isfinite(number):
+                wrong.append(payload)
+            return number
 
-    def look_at(self, peer: Peer) -> None:
-        """Look at everything that was heard."""
-        for message in list(peer.heard):
-            payload = bytes(message.payload)
-            try:
-                json.loads(payload, parse_constant=self._refuse(payload), parse_float=self._finite)
-            except ValueError:
-                continue
-
-    def _refuse(self, payload: bytes) -> Callable[[str], None]:
-        return lambda _: self.wrong.append(payload)
-
-    def _finite(self, text: str) -> float:
-        number = float(text)
-        if number in (float("inf"), float("-inf")):
-            self.wrong.append(text.encode())
-        return number
+        # What is no JSON at all is text, such as `online`.
+        with suppress(ValueError):
+            json.loads(payload, parse_constant=look_at, parse_float=look_at)
+    return wrong
 
 
 @contextmanager

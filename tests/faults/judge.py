@@ -1,7 +1,7 @@
-"""One judge over what was recorded while faults happened: values, results, devices, consents.
+"""One judge over what was recorded while faults happened: values, results, devices.
 
-Whoever runs a fault script gives the judge everything that lasting subscribers heard, every
-command and every answered consent; `verdict` then names each promise that was broken.
+Whoever runs a fault script gives the judge everything that lasting subscribers heard, and every
+command; `verdict` then names each promise that was broken.
 """
 
 from __future__ import annotations
@@ -77,7 +77,6 @@ class Judge:
         """Every command by its id."""
         self._finals: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         self._applied: list[tuple[float, Any]] = []
-        self._consents: dict[str, bool] = {}
         self._lock = threading.Lock()
 
     # What happened.
@@ -127,10 +126,6 @@ class Judge:
         """Take over what reached a simulated device; call it once for each, at the end."""
         with self._lock:
             self._applied += [(each.at, mark(each.params)) for each in device.received]
-
-    def consented(self, device: Device, *, granted: bool = True) -> None:
-        """A consent, or its withdrawal, was answered with 200."""
-        self._consents[device.hex_id] = granted
 
     # What follows from it.
 
@@ -188,20 +183,11 @@ class Judge:
             if order.mark in marks and final["stage"] == "refused"
         ]
 
-    def lost_consents(self, stored: Iterable[str]) -> list[str]:
-        """The hex ids of devices whose answered consent is not what the store has."""
-        there = set(stored)
-        return [
-            device for device, granted in self._consents.items() if granted != (device in there)
-        ]
-
-    def verdict(
-        self, *, results_since: float = 0.0, stored: Iterable[str] | None = None
-    ) -> dict[str, list[str]]:
+    def verdict(self, *, results_since: float = 0.0) -> dict[str, list[str]]:
         """Every broken promise with its cases; empty when all were kept.
 
         A command from before `results_since` may be without result: the broker that should have
-        passed it on died. `stored` is the hex ids of granted devices in the store.
+        passed it on died.
         """
         found = {
             "backwards": self.backwards(),
@@ -210,7 +196,6 @@ class Judge:
             "carried out late": self.late(),
             "refused and carried out": self.belied(),
             "no result": self.without_result(results_since),
-            "lost consents": [] if stored is None else self.lost_consents(stored),
         }
         return {promise: cases for promise, cases in found.items() if cases}
 

@@ -55,8 +55,6 @@ class Proxy:
         self._rules = {towards: _Rule() for towards in BOTH}
         self.opened: deque[float] = deque(maxlen=100_000)
         """When each connection came, in the time of `time.monotonic`."""
-        self.passed = dict.fromkeys(BOTH, 0)
-        """Bytes that were passed on."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -91,10 +89,6 @@ class Proxy:
     def swallow(self, towards: Iterable[Towards] = BOTH) -> None:
         """Take bytes and throw them away, until the connection ends."""
         self._set(towards, lambda rule: setattr(rule, "swallow", True))
-
-    def delay(self, seconds: float, towards: Iterable[Towards] = BOTH) -> None:
-        """Pass bytes on so much later."""
-        self._set(towards, lambda rule: setattr(rule, "delay", seconds))
 
     def trickle(self, pause: float = 1.0, towards: Iterable[Towards] = BOTH) -> None:
         """Pass on one byte in so many seconds."""
@@ -159,17 +153,15 @@ class Proxy:
             link.close()
 
     async def _pass_on(self, link: _Link, towards: Towards) -> None:
-        waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_CHUNKS)
+        waiting: asyncio.Queue[bytes] = asyncio.Queue(_CHUNKS)
         source = asyncio.create_task(_read(link.reader(towards), waiting))
         rule = self._rules[towards]
         try:
             while True:
-                came, data = await waiting.get()
-                await asyncio.sleep(max(0.0, came + rule.delay - time.monotonic()))
+                data = await waiting.get()
                 for piece in rule.pieces(data):
                     await rule.gate.wait()
-                    if await link.send(towards, piece, rule):
-                        self.passed[towards] += len(piece)
+                    await link.send(towards, piece, rule)
                 if not data:
                     await rule.gate.wait()
                     link.finish(towards)
@@ -198,7 +190,6 @@ class _Rule:
     def heal(self) -> None:
         self.gate.set()
         self.swallow = False
-        self.delay = 0.0
         self.pause = 0.0
 
     def pieces(self, data: bytes) -> Iterable[bytes]:
@@ -227,15 +218,14 @@ class _Link:
     def reader(self, towards: Towards) -> asyncio.StreamReader:
         return self._readers[towards]
 
-    async def send(self, towards: Towards, data: bytes, rule: _Rule) -> bool:
-        """Send bytes unless that way is closed or swallowed; whether they were sent."""
+    async def send(self, towards: Towards, data: bytes, rule: _Rule) -> None:
+        """Send bytes unless that way is closed or swallowed."""
         if rule.swallow or towards in self._finished:
-            return False
+            return
         self._writers[towards].write(data)
         await self._writers[towards].drain()
         if rule.pause:
             await asyncio.sleep(rule.pause)
-        return True
 
     def finish(self, towards: Towards) -> None:
         """Send nothing more that way."""
@@ -258,7 +248,7 @@ class _Link:
             writer.close()
 
 
-async def _read(reader: asyncio.StreamReader, waiting: asyncio.Queue[tuple[float, bytes]]) -> None:
+async def _read(reader: asyncio.StreamReader, waiting: asyncio.Queue[bytes]) -> None:
     """Put what comes into a queue; no bytes at its end."""
     data = b"-"
     while data:
@@ -266,7 +256,7 @@ async def _read(reader: asyncio.StreamReader, waiting: asyncio.Queue[tuple[float
             data = await reader.read(_CHUNK)
         except OSError:
             data = b""
-        await waiting.put((time.monotonic(), data))
+        await waiting.put(data)
 
 
 def _bound(address: str, port: int) -> socket.socket:

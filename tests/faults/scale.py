@@ -17,5 +17,10 @@ def scaled(short: float, long: float) -> float:
 def seed() -> int:
     """Where a random script starts; printed, and given again by `FAULTS_SEED`."""
     found = int(os.environ.get("FAULTS_SEED", random.SystemRandom().randrange(2**32)))
-    print(f"FAULTS_SEED={found}")  # noqa: T201 - shown with what fails
+    show(f"FAULTS_SEED={found}")
     return found
+
+
+def show(figures: str) -> None:
+    """Tell what was measured: with `-s`, or when the test fails."""
+    print(figures)  # noqa: T201

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import statistics
-import sys
 import threading
 import time
 from collections import Counter
@@ -22,11 +21,9 @@ from bridge.simulator.broker import Broker
 from bridge.simulator.devices.base import Device
 from bridge.simulator.world import World
 from bridge.store import Store
-from bridge.threads import Deadline
-from tests.brokers import free_port
-from tests.faults.scale import LONG, scaled
-from tests.system.process import BridgeProcess, wait_healthy
-from tests.system.rig import write_config
+from tests.faults.scale import LONG, scaled, show
+from tests.system.process import BridgeProcess, quiet_port, wait_healthy
+from tests.system.rig import callback_path, write_config
 
 CALLBACKS = int(scaled(1_000, 10_000))
 SLOW = 200
@@ -85,14 +82,13 @@ def status_of(connection: socket.socket) -> int:
 @contextmanager
 def running(directory: Path) -> Iterator[Target]:
     with World() as world, Broker() as broker:
-        port = free_port()
+        port = quiet_port()
         listen = f"127.0.0.1:{port}"
         config = write_config(world, broker.port, directory, web__public__listen=listen)
         device = world.add_device("SNSW-001P16EU", granted=False)
         with BridgeProcess(config) as bridge:
             wait_healthy(port, 20)
-            with Store.open(directory / "data", exclusive=False) as store:
-                path = f"/consent/{store.callback_secret}"
+            path = callback_path(directory)
             yield Target(world, device, bridge, port, path, directory / "data")
             assert bridge.terminate() == 0
             assert "Traceback" not in bridge.log
@@ -205,7 +201,7 @@ def test_a1_no_fuzzed_callback_registers_or_breaks_anything(target: Target) -> N
     grown = target.bridge.memory - before
     worst = statistics.quantiles(times, n=100)[98]
     told = f"{len(times)} callbacks: p99 {worst * 1000:.1f} ms, memory {grown:+.1f} MiB"
-    sys.stdout.write(f"{told}, {dict(statuses)}\n")
+    show(f"{told}, {dict(statuses)}")
     assert len(times) >= CALLBACKS
     # They came as far as each of the checks.
     assert {400, 401, 403, 404, 405, 415} <= statuses.keys()
@@ -247,7 +243,7 @@ def test_a6_two_hundred_slow_clients_keep_no_good_one_waiting(target: Target) ->
         ended.set()
         dripping.join(20)
     middle, worst = statistics.median(times), max(times)
-    sys.stdout.write(f"median {middle * 1000:.1f} ms, worst {worst * 1000:.1f} ms\n")
+    show(f"median {middle * 1000:.1f} ms, worst {worst * 1000:.1f} ms")
     assert middle <= 0.1
     # One of them may meet the disk at a bad moment.
     assert worst <= 2
@@ -286,8 +282,7 @@ def test_a7_bodies_without_measure_are_cut_and_cost_nothing(target: Target) -> N
         # The rest may still be on its way when the connection is closed.
         assert target.ask(request) in (status, 0)
     grown = target.bridge.memory - before
-    sys.stdout.write(f"memory {grown:+.1f} MiB\n")
+    show(f"memory {grown:+.1f} MiB")
     assert grown <= 5
     assert target.grants == 0
-    deadline = Deadline(10)
-    wait_healthy(target.port, deadline.remaining())
+    wait_healthy(target.port)

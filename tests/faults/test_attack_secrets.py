@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from bridge.cli import check, consent_url, demo, devices, enroll, init, login, run, simulate
+from bridge import cli
 from bridge.cli.options import CommandParser
 from bridge.config.keys import SecretKey, Section, Table
 from bridge.config.schema import SCHEMA
@@ -331,16 +331,17 @@ def test_a11_no_secret_gets_out_whatever_goes_wrong(tmp_path: Path) -> None:
         assert (tmp_path / "data").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["run", "check", "init", "demo", "simulate", "consent-url", "login", "enroll", "devices"],
-)
+def commands() -> dict[str, CommandParser]:
+    """The parser of each command."""
+    made = CommandParser().add_subparsers(parser_class=CommandParser)
+    for module in vars(cli)["_COMMANDS"]:
+        module.register(made)
+    return dict(made.choices)
+
+
+@pytest.mark.parametrize("command", commands())
 def test_a15_no_command_takes_a_secret_as_an_argument(command: str) -> None:
-    parser = CommandParser()
-    commands = parser.add_subparsers(parser_class=CommandParser)
-    for module in (run, check, init, demo, simulate, consent_url, login, enroll, devices):
-        module.register(commands)
-    found = commands.choices[command]
+    found = commands()[command]
     if found.fill is not None:
         found.fill(found)
     taking = [action for action in found._actions if action.nargs != 0]

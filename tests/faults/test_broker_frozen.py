@@ -15,12 +15,11 @@ from tests.faults.broker_rig import (
     EVERYTHING,
     Commander,
     running,
-    told,
     wait_complete,
     wait_kept,
 )
 from tests.faults.judge import Judge, Listener, wrong_states
-from tests.faults.scale import scaled
+from tests.faults.scale import scaled, show
 
 pytestmark = pytest.mark.mosquitto
 
@@ -62,7 +61,7 @@ def test_a_frozen_broker_is_noticed_and_costs_nothing(tmp_path: Path) -> None:
         wait_kept(load, broker.port)
         for device in system.devices:
             judge.carried_out(device)
-        told(
+        show(
             f"noticed after {noticed:.1f} s, keepalive {KEEPALIVE} s, memory {grown:+.1f} MiB, "
             f"healed after {healed:.1f} s, {commander.count} commands {judge.statuses()}"
         )

@@ -16,12 +16,11 @@ from tests.faults.broker_rig import (
     Commander,
     retained_topics,
     running,
-    told,
     wait_complete,
     wait_kept,
 )
 from tests.faults.judge import Judge, Listener, wrong_states
-from tests.faults.scale import scaled
+from tests.faults.scale import scaled, show
 
 pytestmark = pytest.mark.mosquitto
 
@@ -76,7 +75,7 @@ def test_a_killed_broker_comes_back_empty_under_load(tmp_path: Path) -> None:
         for device in system.devices:
             judge.carried_out(device)
         ratio = repeats(ear, back)
-        told(
+        show(
             f"{len(numbers)} values healed in {values:.1f} s, "
             f"{len(before)} topics in {healed:.1f} s, memory {grown:+.1f} MiB, "
             f"{ratio:.2f} messages per value, {commander.count} commands {judge.statuses()}"

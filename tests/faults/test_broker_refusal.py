@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from itertools import pairwise, product
@@ -15,10 +14,10 @@ import pytest
 from bridge.simulator.world import World
 from tests.brokers import MosquittoProcess, wait_until
 from tests.faults.broker import FaultBroker
-from tests.faults.broker_rig import EVENTS, METERED, running, told, wait_complete
+from tests.faults.broker_rig import EVENTS, METERED, running, wait_complete
 from tests.faults.judge import Listener, wrong_states
 from tests.faults.proxy import Proxy
-from tests.faults.scale import scaled
+from tests.faults.scale import scaled, show
 from tests.system.process import BridgeProcess
 from tests.system.rig import store_grants, write_config
 
@@ -37,12 +36,6 @@ def healed(broker: FaultBroker) -> bool:
     return broker.retained.get("shelly/bridge/state") == b"online"
 
 
-def processor_time(bridge: BridgeProcess) -> float:
-    """Seconds that a process has computed."""
-    fields = Path(f"/proc/{bridge.running.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 @pytest.mark.timeout(int(scaled(120, 900)))
 def test_a_wrong_password_is_tried_seldom_and_told_once(tmp_path: Path) -> None:
     """Short: two attempts; long: ten minutes."""
@@ -51,16 +44,16 @@ def test_a_wrong_password_is_tried_seldom_and_told_once(tmp_path: Path) -> None:
         login: dict[str, Any] = {"mqtt__username": "bridge", "mqtt__password": "the wrong one"}
         with BridgeProcess(write_config(world, broker.port, tmp_path, **login)) as bridge:
             wait_until(lambda: "Not authorized" in bridge.log, 20, "it is refused")
-            began, computed = time.monotonic(), processor_time(bridge)
+            began, computed = time.monotonic(), bridge.processor_time
             threading.Event().wait(scaled(5, 600))
-            share = (processor_time(bridge) - computed) / (time.monotonic() - began)
+            share = (bridge.processor_time - computed) / (time.monotonic() - began)
             attempts = len(broker.connects())
             lines = [line for line in bridge.log.splitlines() if "MQTT broker" in line]
             broker.credentials = {"bridge": "the wrong one"}
             right = time.monotonic()
             wait_until(lambda: healed(broker), 65, "it is let in")
             took = time.monotonic() - right
-            told(
+            show(
                 f"{attempts} attempts, {len(lines)} lines, {100 * share:.2f} % of a processor, "
                 f"healed {took:.1f} s after the password was right"
             )
@@ -105,7 +98,7 @@ def test_poison_costs_one_connection_at_most(tmp_path: Path, protocol: str) -> N
         assert load.stop()
         wait_until(lambda: not wrong_states(load, ear.values), 10, "the last values")
         lost = len(proxy.opened) - 2
-        told(f"MQTT {protocol}: {lost} connections lost, longest silence {silence:.1f} s")
+        show(f"MQTT {protocol}: {lost} connections lost, longest silence {silence:.1f} s")
         assert lost <= (0 if protocol == "5" else 1)
         assert silence <= GAP
         assert system.bridge.log.count("not published to") == 1

@@ -19,13 +19,12 @@ from tests.faults.broker_rig import (
     EVERYTHING,
     Commander,
     running,
-    told,
     wait_complete,
     wait_kept,
 )
 from tests.faults.judge import Judge, Listener, counted_energy, wrong_states
 from tests.faults.proxy import Proxy, Towards
-from tests.faults.scale import scaled, seed
+from tests.faults.scale import scaled, seed, show
 
 DEVICES = 30
 KEEPALIVE = 2
@@ -68,7 +67,7 @@ class Script:
                 self.hit += 1
             pause.wait(self._chance.uniform(0, 0.6))
             name = self._chance.choice(list(self.faults))
-            told(f"{moment}: {name}")
+            show(f"{moment}: {name}")
             self.faults[name]()
 
     def _kill(self) -> None:
@@ -126,7 +125,7 @@ def test_random_faults_move_nothing_backwards(tmp_path: Path) -> None:
         wait_kept(load, broker.port)
         for device in system.devices:
             judge.carried_out(device)
-        told(
+        show(
             f"{judge.numbers} values, {ear.connections} connections of the listener, "
             f"{script.hit} hits, {commander.count} commands {judge.statuses()}"
         )

@@ -9,8 +9,9 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 
 from tests.brokers import MosquittoProcess, Peer, wait_until
-from tests.faults.broker_rig import EVERYTHING, retained_topics, running, told, wait_complete
+from tests.faults.broker_rig import EVERYTHING, retained_topics, running, wait_complete
 from tests.faults.judge import Listener
+from tests.faults.scale import show
 
 DEVICES = 275
 """Each has eleven topics."""
@@ -49,5 +50,5 @@ def test_a_slow_subscriber_hears_the_whole_refill(tmp_path: Path) -> None:
             wait_until(lambda: before <= slow.values.keys(), 60, "every topic is heard")
             took = time.monotonic() - began
         live = {message.topic for message in slow.heard if not message.retain} & before
-        told(f"{len(live)} of {len(before)} topics heard live in {took:.1f} s, none lost")
+        show(f"{len(live)} of {len(before)} topics heard live in {took:.1f} s, none lost")
         assert len(live) >= TOPICS

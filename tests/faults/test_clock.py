@@ -16,10 +16,9 @@ import pytest
 from bridge.simulator.broker import Broker
 from bridge.simulator.faults import CommandFault
 from bridge.simulator.world import World
-from bridge.store import Store
 from tests.brokers import Peer, wait_until
 from tests.system.process import BridgeProcess, quiet_port, wait_healthy
-from tests.system.rig import store_grants, write_config
+from tests.system.rig import callback_path, store_grants, write_config
 
 RELAY = "SNSW-001P16EU"
 YEAR = 365.25 * 86_400
@@ -53,8 +52,7 @@ class Clocked:
             reconnect__first="2",
             reconnect__longest="2",
         )
-        with Store.open(directory / "data", exclusive=False) as store:
-            self.callback = f"http://127.0.0.1:{self.public}/consent/{store.callback_secret}"
+        self.callback = f"http://127.0.0.1:{self.public}{callback_path(directory)}"
         self._config = config
         self._stack = stack
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,8 +18,8 @@ from bridge.simulator.world import World
 from tests.brokers import Peer, wait_until
 from tests.faults.cloud_rig import LAMP, connected
 from tests.faults.proxy import Proxy
-from tests.faults.scale import scaled
-from tests.system.process import ROOT, BridgeProcess
+from tests.faults.scale import scaled, show
+from tests.system.process import BridgeProcess
 from tests.system.rig import store_grants, write_config
 
 HEALED = 60.0
@@ -65,22 +64,6 @@ class Cable:
         subprocess.run(["ip", "netns", "delete", self.name], capture_output=True, timeout=10)
 
 
-class FarBridge(BridgeProcess):
-    """The bridge in the namespace of a cable."""
-
-    def __init__(self, config: Path, cable: Cable) -> None:
-        super().__init__(config)
-        self._cable = cable
-
-    def start(self) -> FarBridge:
-        """Start it."""
-        inside = ["ip", "netns", "exec", self._cable.name, sys.executable]
-        bridge = ["-m", "tests.faults.far_bridge", str(self._config), self._cable.here]
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen([*inside, *bridge], cwd=ROOT, stdout=log, stderr=log)
-        return self
-
-
 @pytest.fixture
 def cable() -> Iterator[Cable]:
     made = Cable()
@@ -114,7 +97,8 @@ def test_a_cable_that_is_pulled_and_plugged_in_again(tmp_path: Path, cable: Cabl
             integrator__api_url=f"https://localhost:{cloud.port}",
         )
         peer = stack.enter_context(Peer(broker.port, "shelly/#"))
-        bridge = stack.enter_context(FarBridge(config, cable))
+        inside = ("ip", "netns", "exec", cable.name)
+        bridge = stack.enter_context(BridgeProcess(config, inside=inside, FAR=cable.here))
         topic = f"shelly/{lamp.hex_id}/relay/0"
         wait_until(lambda: peer.values.get(topic), 20, "the lamp is there")
         cable.plug(False)
@@ -126,7 +110,7 @@ def test_a_cable_that_is_pulled_and_plugged_in_again(tmp_path: Path, cable: Cabl
         back = time.monotonic()
         wait_until(lambda: b'"ON"' in peer.values[topic], HEALED, "the state is right")
         seconds = time.monotonic() - back
-        print(f"healed after {seconds:.1f} s, {len(cloud.opened)} connections to the cloud")  # noqa: T201 - figures
+        show(f"healed after {seconds:.1f} s, {len(cloud.opened)} connections to the cloud")
         wait_until(lambda: connected(world) == 1, HEALED)
         assert peer.values["shelly/bridge/state"] == b"online"
         assert bridge.terminate() == 0

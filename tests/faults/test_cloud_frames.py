@@ -22,8 +22,8 @@ from bridge.simulator.devices.base import Device
 from bridge.simulator.wire import frame
 from bridge.simulator.world import World
 from tests.brokers import Peer, wait_until
-from tests.faults.cloud_rig import LAMP, Strict, first_told
-from tests.faults.scale import scaled, seed
+from tests.faults.cloud_rig import LAMP, first_told, not_in_json
+from tests.faults.scale import scaled, seed, show
 from tests.system.process import BridgeProcess
 from tests.system.rig import store_grants, write_config
 from tests.system.test_bad_input import BAD, status
@@ -145,7 +145,7 @@ def test_what_is_too_large_is_refused_and_costs_no_memory(system: System) -> Non
         system.wait_state(wanted)
     counts = system.counted()
     assert counts["too_large"] == 3 * rounds + 2
-    print(f"memory: {before:.1f} MiB before, {highest:.1f} MiB at most")  # noqa: T201 - a figure
+    show(f"memory: {before:.1f} MiB before, {highest:.1f} MiB at most")
     assert highest - before <= GROWTH
 
 
@@ -169,9 +169,7 @@ def test_wrong_types_at_every_key_do_no_harm(system: System, model: str) -> None
         system.world.emit(None, each.replace(f'"{device.id}"', f'"{system.lamp.id}"'))
     system.report(1234.5)
     system.wait_power(1234.5)
-    strict = Strict()
-    strict.look_at(system.peer)
-    assert strict.wrong == []
+    assert not_in_json(system.peer) == []
     assert len(system.world.host().counters.opened) == 1
 
 
@@ -187,14 +185,12 @@ def test_a_thousand_bad_frames_are_counted_and_good_ones_pass(system: System) ->
         if number % 10 == 9:
             sent = system.report(number)
             times.append(system.wait_power(number) - sent)
-    print(f"a good frame took {max(times) * 1000:.0f} ms at most")  # noqa: T201 - a figure
+    show(f"a good frame took {max(times) * 1000:.0f} ms at most")
     assert max(times) <= 1
     assert system.counted() == expected
     assert sum(expected.values()) == BAD_FRAMES
     assert len(system.world.host().counters.opened) == 1
-    strict = Strict()
-    strict.look_at(system.peer)
-    assert strict.wrong == []
+    assert not_in_json(system.peer) == []
     # Only what breaks the protocol itself ends the connection (RFC 6455 8.1).
     system.world.host().write(frame(b'{"event": "\xff"}'))
     system.wait_connected(2)

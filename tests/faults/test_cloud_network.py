@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.cloud_rig import LAMP, DetourRig, connected, look_ups, names, scale_timing, told
 from tests.faults.proxy import Proxy
-from tests.faults.scale import scaled
+from tests.faults.scale import scaled, show
 
 TWO = names(2)
 HEALED = 60.0
@@ -72,7 +72,7 @@ def test_names_that_cannot_be_resolved_for_a_while(
         with look_ups(monkeypatch, by_ipv4):
             back = time.monotonic()
             rig.wait(lambda: connected(rig.world) == len(TWO), HEALED)
-            print(f"healed after {time.monotonic() - back:.1f} s")  # noqa: T201 - a figure
+            show(f"healed after {time.monotonic() - back:.1f} s")
             rig.wait_online(*lamps)
 
 

@@ -15,7 +15,7 @@ from bridge.simulator.devices.base import Device
 from bridge.simulator.outbound import Unit
 from bridge.simulator.world import World
 from tests.faults.cloud_rig import LAMP, DetourRig, first_told, scale_timing, states
-from tests.faults.scale import scaled
+from tests.faults.scale import scaled, show
 from tests.simulator.client import Client
 from tests.system.accounts import AccountRig
 
@@ -74,7 +74,7 @@ def test_a_place_that_somebody_else_insists_on_is_left_to_them(
             rig.wait(lambda: time.monotonic() - fight >= MINUTES * scale, MINUTES)
         changes = host.counters.overlaps
         seconds = displaced - fight
-        print(f"{changes} owners, displaced after {seconds:.1f} s")  # noqa: T201 - figures
+        show(f"{changes} owners, displaced after {seconds:.1f} s")
         assert 2 <= changes <= 15
         assert "somebody else" in rig.json(f"bridge/hosts/{host.name}")["error"]
         # The place is taken again when it is free, without anybody's help.

@@ -13,7 +13,7 @@ from bridge.core.model import LinkState
 from bridge.simulator.wire import frame
 from bridge.sources.session import Outgoing
 from tests.brokers import wait_until
-from tests.faults.scale import scaled
+from tests.faults.scale import scaled, show
 from tests.sources.peers import TlsPeer, accept_websocket, read_frame
 from tests.sources.session_rig import PATIENT, Kept
 
@@ -50,7 +50,7 @@ def test_sends_against_receives_on_one_session_lose_no_connection() -> None:
         wait_until(lambda: len(arrived) == number, 300, "everything was sent")
         wait_until(lambda: len(kept.owner.frames) == number, 300, "everything came")
         seconds = time.monotonic() - begin
-        print(f"{number} of each in {seconds:.0f} s")  # noqa: T201 - a figure
+        show(f"{number} of each in {seconds:.0f} s")
         assert [int(each.rstrip(b"-")) for each in arrived] == list(range(number))
         assert [int(each.rstrip(b".")) for each in kept.owner.frames] == list(range(number))
         assert peer.connections == 1

@@ -11,7 +11,7 @@ import pytest
 from tests.brokers import wait_until
 from tests.faults.cloud_rig import LAMP, DetourRig, first_told, names, scale_timing, states
 from tests.faults.proxy import Proxy, Towards
-from tests.faults.scale import scaled
+from tests.faults.scale import scaled, show
 
 GOOD, MUTE, DRIP, HALF, NO_PONG, GONE = HOSTS = names(6)
 OPEN, FRAME, PING = 15.0, 40.0, 60.0
@@ -53,7 +53,7 @@ def test_hosts_that_fall_silent_are_given_up_in_time(
             found[host] = given_up - (started if limit == OPEN else begin)
             # A busy machine may be a moment late.
             assert found[host] <= limit * scale + 1
-        print({host: round(seconds, 1) for host, seconds in found.items()})  # noqa: T201 - figures
+        show(str({host: round(seconds, 1) for host, seconds in found.items()}))
         assert states(rig.peer, GOOD)[-1:] == ["connected"]
         assert "backoff" not in states(rig.peer, GOOD)
         lamps[GOOD].change(0, on=True)

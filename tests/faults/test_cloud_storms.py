@@ -25,7 +25,7 @@ from tests.faults.cloud_rig import (
     states,
     told,
 )
-from tests.faults.scale import scaled
+from tests.faults.scale import scaled, show
 from tests.system.process import BridgeProcess
 from tests.system.rig import store_grants, write_config
 
@@ -69,9 +69,7 @@ def test_a_hundred_hosts_that_are_lost_at_once_come_back_one_by_one(tmp_path: Pa
             for host in world.hosts:
                 host.drop()
             back = wait_back(world, lost)
-            print(  # noqa: T201 - figures
-                f"first after {back[0] - lost:.1f} s, all within {back[-1] - back[0]:.1f} s"
-            )
+            show(f"first after {back[0] - lost:.1f} s, all within {back[-1] - back[0]:.1f} s")
             assert back[0] - lost >= 0.5
             assert back[-1] - back[0] >= 5
         assert asked_for_tokens(world) == 1
@@ -134,7 +132,7 @@ def test_without_tokens_open_connections_stay_and_the_cloud_is_not_hammered(tmp_
         energy = pytest.approx(load.number(here) / 1000)
         rig.wait(lambda: rig.json(f"{here.hex_id}/relay/0")["energy"] == energy)
         asked = asked_for_tokens(rig.world) - 1
-        print(f"{asked} questions in {time.monotonic() - lost:.0f} s")  # noqa: T201 - a figure
+        show(f"{asked} questions in {time.monotonic() - lost:.0f} s")
         # 2, 4, 8 … 120 s apart, less a quarter.
         assert 2 <= asked <= scaled(4, 9)
         assert len(first.counters.opened) == 1

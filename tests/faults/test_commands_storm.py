@@ -20,14 +20,14 @@ from bridge.simulator.faults import CommandFault
 from bridge.simulator.world import World
 from tests.brokers import wait_until
 from tests.faults.broker import FaultBroker
-from tests.faults.broker_rig import told
+from tests.faults.cloud_rig import names
 from tests.faults.judge import Judge
-from tests.faults.scale import scaled
+from tests.faults.scale import scaled, show
 from tests.system.process import BridgeProcess
 from tests.system.rig import store_grants, write_config
 
 RELAY = "SNSW-001P16EU"
-HOSTS = tuple(f"shelly-{number}-sim.shelly.cloud" for number in range(1, 5))
+HOSTS = names(4)
 COMMANDS = int(scaled(300, 10_000))
 RATE = scaled(50.0, 40.0)
 CLOUD_KILLS = int(scaled(4, 50))
@@ -158,7 +158,7 @@ def test_a_storm_of_commands_has_one_result_each_and_nothing_twice_or_late(tmp_p
         for device in devices:
             judge.carried_out(device)
         missing = judge.without_result()
-        told(f"{COMMANDS} commands: {dict(judge.statuses())}, {len(missing)} without a result")
+        show(f"{COMMANDS} commands: {dict(judge.statuses())}, {len(missing)} without a result")
         assert judge.verdict(results_since=time.monotonic()) == {}
         assert untouched.received == ()
         assert judge.statuses()["ok"] >= COMMANDS / 2

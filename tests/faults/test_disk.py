@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -19,7 +20,7 @@ from bridge.simulator.world import World
 from bridge.store import Store
 from tests.brokers import Peer, wait_until
 from tests.system.process import BridgeProcess, quiet_port, wait_healthy
-from tests.system.rig import store_grants, write_config
+from tests.system.rig import callback_path, store_grants, write_config
 
 RELAY = "SNSW-001P16EU"
 MOST = 60
@@ -31,7 +32,7 @@ class Disk:
     """Where the registry is, and how it fails."""
 
     name = ""
-    environment: dict[str, str] = {}  # noqa: RUF012 - never changed
+    environment: ClassVar[Mapping[str, str]] = {}
     fills = True
     """Whether consents are refused sooner or later."""
 
@@ -57,14 +58,14 @@ class FileLimit(Disk):
     """Files cannot grow, which anybody can have: SQLite says `disk I/O error`."""
 
     name = "no file grows"
-    environment = {"LARGEST_FILE": "65536"}  # noqa: RUF012 - never changed
+    environment: ClassVar = {"LARGEST_FILE": "65536"}
 
 
 class ReadOnly(Disk):
     """SQLite's own word for a registry that cannot be written to."""
 
     name = "read-only"
-    environment = {"READ_ONLY": "yes"}  # noqa: RUF012 - never changed
+    environment: ClassVar = {"READ_ONLY": "yes"}
 
     def heal(self) -> bool:
         return False
@@ -139,8 +140,7 @@ class System:
             directory,
             web__public__listen=f"127.0.0.1:{self.public}",
         )
-        with Store.open(directory / "data", exclusive=False) as store:
-            self.callback = f"http://127.0.0.1:{self.public}/consent/{store.callback_secret}"
+        self.callback = f"http://127.0.0.1:{self.public}{callback_path(directory)}"
         self.confirmed = [self.relay]
         self.refused: list[Device] = []
 

@@ -22,11 +22,11 @@ from bridge.core.visitors import MOST_PENDING
 from bridge.simulator.outbound import Unit
 from bridge.simulator.world import World
 from bridge.sources import outbound_allowance
-from tests.brokers import MosquittoProcess, Peer, free_port, wait_until
+from tests.brokers import MosquittoProcess, Peer, wait_until
 from tests.faults.devices import Stranger, frame, notification
-from tests.faults.scale import scaled
+from tests.faults.scale import scaled, show
 from tests.sources.dialer import Dialer, Dialers
-from tests.system.process import BridgeProcess
+from tests.system.process import BridgeProcess, quiet_port
 from tests.system.rig import write_config
 
 pytestmark = pytest.mark.mosquitto
@@ -46,7 +46,7 @@ class House:
     """The bridge, its broker, and one device that does nothing wrong."""
 
     def __init__(self, directory: Path, **values: str) -> None:
-        self.port = free_port()
+        self.port = quiet_port()
         self._directory = directory
         self._stack = ExitStack()
         self._values = {
@@ -139,7 +139,7 @@ class House:
         """The good device answers as ever, and memory stays below what it may be."""
         times, most = self.watch()
         typical, slowest = statistics.median(times), max(times)
-        print(  # noqa: T201 - the figures, for docs/reliability.md
+        show(
             f"{len(times)} commands: p50 {typical * 1e3:.0f} ms, slowest {slowest * 1e3:.0f} ms; "
             f"memory +{most - before:.1f} MiB"
         )
@@ -333,9 +333,7 @@ def test_two_hundred_devices_come_back_at_once_past_handshakes_that_never_end(
         command = house.command()
         house.wait(lambda: all_told(crowd, 2))
         again = time.monotonic() - begin
-        print(  # noqa: T201 - as above
-            f"first {first:.2f} s, shown {shown:.2f} s, again {again:.2f} s, {command=:.3f} s"
-        )
+        show(f"first {first:.2f} s, shown {shown:.2f} s, again {again:.2f} s, {command=:.3f} s")
         assert again < 5.0
         house.assert_undisturbed(before, 30.0)
         assert b"offline" not in ear.values.values()

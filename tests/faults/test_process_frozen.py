@@ -13,8 +13,7 @@ from bridge.simulator.broker import Broker
 from bridge.simulator.world import World
 from bridge.watch import PARTS
 from tests.brokers import wait_until
-from tests.faults.broker_rig import told
-from tests.faults.scale import LONG
+from tests.faults.scale import LONG, show
 from tests.manager import Manager
 from tests.system.process import BridgeProcess
 from tests.system.rig import store_grants, write_config
@@ -78,7 +77,7 @@ def test_a_frozen_thread_ends_the_signs_of_life_and_then_the_process(
             took = time.monotonic() - since
             assert f"stuck, so the bridge ends: {thread}" in bridge.log
     last = manager.heard_at("WATCHDOG")[-1] - since
-    told(f"{thread}: last sign of life after {last:.1f} s, ended after {took:.1f} s")
+    show(f"{thread}: last sign of life after {last:.1f} s, ended after {took:.1f} s")
     assert last <= late + LOOKS
     assert took <= stuck + STOPS + LOOKS
     assert min(took, last + WATCHDOG) <= WATCHDOG + NOTICED

@@ -23,10 +23,9 @@ from bridge.simulator.load import Load
 from bridge.simulator.world import World
 from bridge.store import Store
 from tests.brokers import MosquittoProcess, Peer, wait_until
-from tests.faults.broker_rig import told
-from tests.faults.scale import scaled, seed
+from tests.faults.scale import scaled, seed, show
 from tests.system.process import BridgeProcess, quiet_port
-from tests.system.rig import HOSTS, store_grants, write_config
+from tests.system.rig import HOSTS, callback_path, store_grants, write_config
 
 RELAY = "SNSW-001P16EU"
 ROUNDS = int(scaled(4, 50))
@@ -142,8 +141,7 @@ def test_a_kill_at_any_moment_loses_no_answered_consent_and_all_is_soon_there(
         config = write_config(
             world, broker.port, tmp_path, web__public__listen=f"127.0.0.1:{public}"
         )
-        with Store.open(tmp_path / "data", exclusive=False) as store:
-            callback = f"http://127.0.0.1:{public}/consent/{store.callback_secret}"
+        callback = f"http://127.0.0.1:{public}{callback_path(tmp_path)}"
         load = world.run_load(RATE, devices=devices)
         with (
             Peer(broker.port, "shelly/#", qos=0) as peer,
@@ -155,8 +153,8 @@ def test_a_kill_at_any_moment_loses_no_answered_consent_and_all_is_soon_there(
                 peer.heard.clear()
         assert load.stop()
     assert owner.consents >= ROUNDS
-    told(f"{ROUNDS} kills, complete {slowest:.1f} s after the start at most")
-    told(f"{owner.consents} consents answered")
+    show(f"{ROUNDS} kills, complete {slowest:.1f} s after the start at most")
+    show(f"{owner.consents} consents answered")
 
 
 def life(

@@ -80,11 +80,12 @@ def silent(client: socket.socket, seconds: float = 0.2) -> bool:
     """Whether nothing comes for a while."""
     client.settimeout(seconds)
     try:
-        return client.recv(1) is None
+        client.recv(1)
     except TimeoutError:
         return True
     finally:
         client.settimeout(5)
+    return False
 
 
 def read(client: socket.socket, count: int) -> bytes:
@@ -96,13 +97,13 @@ def read(client: socket.socket, count: int) -> bytes:
     return data
 
 
-def test_it_passes_any_bytes_both_ways(client: socket.socket, proxy: Proxy) -> None:
+def test_it_passes_any_bytes_both_ways(client: socket.socket, echo: Echo) -> None:
     sent = bytes(range(256)) * 2_000
     writer = threading.Thread(target=client.sendall, args=(sent,))
     writer.start()
     assert read(client, len(sent)) == sent
     writer.join(5)
-    assert proxy.passed == {Towards.CLIENT: len(sent) + 5, Towards.SERVER: len(sent) + 5}
+    assert echo.heard == b"hello" + sent
 
 
 def test_frozen_both_ways_it_holds_what_was_sent_and_passes_it_on_when_healed(
@@ -150,14 +151,6 @@ def test_swallowed_bytes_never_come(client: socket.socket, proxy: Proxy, echo: E
     client.sendall(b"after")
     assert read(client, 5) == b"after"
     assert echo.heard == b"helloafter"
-
-
-def test_delayed_bytes_come_later(client: socket.socket, proxy: Proxy) -> None:
-    proxy.delay(0.3, [Towards.SERVER])
-    sent = time.monotonic()
-    client.sendall(b"slow")
-    assert read(client, 4) == b"slow"
-    assert time.monotonic() - sent >= 0.3
 
 
 def test_it_trickles_byte_by_byte(client: socket.socket, proxy: Proxy) -> None:

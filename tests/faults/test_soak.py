@@ -31,8 +31,8 @@ from bridge.simulator.cloud import Host
 from bridge.simulator.devices.base import Device
 from bridge.simulator.world import World
 from tests.brokers import MosquittoProcess, Peer, wait_until
-from tests.faults.broker_rig import told
-from tests.faults.scale import LONG, scaled, seed
+from tests.faults.judge import wrong_states
+from tests.faults.scale import LONG, scaled, seed, show
 from tests.faults.soak_rig import Command, Listener, Sample, slope, written
 from tests.system.process import BridgeProcess
 from tests.system.rig import HOSTS, store_grants, write_config
@@ -320,16 +320,6 @@ def summary(soak: Soak, lines: int) -> str:
     return "\n".join(text)
 
 
-def wrong_values(soak: Soak, number: Callable[[Device], int], peer: Peer) -> list[str]:
-    """The devices whose retained value is not what they said last."""
-    found = []
-    for device in soak.devices:
-        payload = peer.values.get(f"shelly/{device.hex_id}/relay/0")
-        if not payload or json.loads(payload)["energy"] != pytest.approx(number(device) / 1_000):
-            found.append(device.hex_id)
-    return found
-
-
 @pytest.mark.mosquitto
 @pytest.mark.timeout(SECONDS + 180)
 def test_it_stays_as_it_is_and_keeps_its_promises(tmp_path: Path) -> None:
@@ -353,7 +343,7 @@ def test_it_stays_as_it_is_and_keeps_its_promises(tmp_path: Path) -> None:
                 # At QoS 1 the broker drops what a slow listener cannot take.
                 with Peer(broker.port, "shelly/+/relay/0", qos=0) as peer:
                     wait_until(
-                        lambda: not wrong_values(soak, load.number, peer), 30, "the state is right"
+                        lambda: not wrong_states(load, peer.values), 30, "the state is right"
                     )
                 pending = time.monotonic() + SETTLED
                 while time.monotonic() < pending and not all(
@@ -361,7 +351,7 @@ def test_it_stays_as_it_is_and_keeps_its_promises(tmp_path: Path) -> None:
                 ):
                     time.sleep(0.1)
             soak.listener.close()
-            told(summary(soak, len(bridge.log.splitlines()) - first_lines))
+            show(summary(soak, len(bridge.log.splitlines()) - first_lines))
             assert soak.listener.backwards == []
             judge_commands(soak)
             judge_process(soak, at_first, first_lines)
