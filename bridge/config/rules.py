@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import cast
 
+from bridge.config import files
 from bridge.config.model import Listen
 from bridge.config.secret import Secret
+from bridge.config.values import Wrong
 from bridge.core.hosts import HostRule
 
 Values = Mapping[str, object]
@@ -27,6 +30,7 @@ def problems(values: Values) -> Iterator[Finding]:
     yield from _source(values)
     yield from _login(values)
     yield from _certificate(values)
+    yield from _trust_key(values)
     yield from _outbound(values)
     yield from _topics(values)
     yield from _hosts(values)
@@ -60,6 +64,16 @@ def _login(values: Values) -> Iterator[Finding]:
 def _certificate(values: Values) -> Iterator[Finding]:
     if values.get("mqtt.tls.key_file") and values.get("mqtt.tls.cert_file", ...) is None:
         yield "mqtt.tls.key_file", "needs mqtt.tls.cert_file"
+
+
+def _trust_key(values: Values) -> Iterator[Finding]:
+    # Looking into a key takes a large library, which nobody else needs.
+    key = values.get("integrator.trust_key_file")
+    if values.get("web.public.enabled") and isinstance(key, Path):
+        try:
+            files.trust_key(key)
+        except Wrong as error:
+            yield "integrator.trust_key_file", str(error)
 
 
 def _outbound(values: Values) -> Iterator[Finding]:

@@ -85,7 +85,7 @@ _INTEGRATOR = Section(
             "cloud hosts that may be sent the token",
         ),
         PathKey(
-            "trust_key_file", files.trust_key, "PEM that verifies SCL-Trust; default: Shelly's key"
+            "trust_key_file", files.readable, "PEM that verifies SCL-Trust; default: Shelly's key"
         ),
         Key(
             "api_url", values.https_url, "https://api.shelly.cloud", "where access tokens are made"

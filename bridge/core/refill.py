@@ -74,6 +74,8 @@ class Refill:
         self._discovery = discovery
         self._protocol = ""
         self._left: deque[DeviceId] = deque()
+        self._unheard: set[DeviceId] = set()
+        """Those of them that had said nothing yet when it began."""
 
     def broker_up(self, protocol: str, now: Now) -> list[Effect]:
         """A broker took us, by this version of MQTT."""
@@ -103,7 +105,9 @@ class Refill:
         effects += self._discovery.again(THE_BRIDGE)
         effects += self._connections.documents(Lane.REFILL)
         effects += self._presence.device_list(Lane.REFILL)
-        self._left = deque(self._registry.devices)
+        devices = self._registry.devices
+        self._left = deque(devices)
+        self._unheard = {device.id for device in devices.values() if not device.channels}
         return [*effects, *self.go_on(now)]
 
     def go_on(self, now: Now) -> list[Effect]:
@@ -111,7 +115,8 @@ class Refill:
         effects: list[Effect] = []
         for _ in range(min(PORTION, len(self._left))):
             device = self._registry.devices.get(self._left.popleft())
-            if device is None:
+            # What was heard for the first time since, this connection was told all of.
+            if device is None or (device.channels and device.id in self._unheard):
                 continue
             effects += self._discovery.again(device.id)
             effects += self._states(device, now)
@@ -121,6 +126,7 @@ class Refill:
             self._timers.set(GoOn(), now.mono + len(effects) / PACE)
         else:
             self._timers.cancel(GoOn())
+            self._unheard.clear()
         return effects
 
     def states_soon(self, device: DeviceId, now: Now) -> None:

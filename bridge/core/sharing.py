@@ -17,10 +17,20 @@ from bridge.core.model import Json
 _Texts = TypeVar("_Texts", bound=Hashable)
 
 _MOST = 8_192
-"""Values that are remembered; the least used are forgotten first."""
+"""Texts that are remembered; the least used are forgotten first."""
+
+_MOST_VALUES = 1_024
+"""The same of single values and small objects; many of them are no other device's."""
 
 _FEW = 2
-"""Members of a component that is likely to be the same for many devices."""
+"""Members of an object that is likely to be the same for many devices."""
+
+_LONGEST = 64
+"""Characters of a word that is likely to be the same for many devices."""
+
+_NO_TEXT = frozenset({type(None), bool, int, float})
+
+_ZERO = 0.0
 
 
 def alike(value: Json) -> Json:
@@ -29,16 +39,19 @@ def alike(value: Json) -> Json:
 
 
 def compact(value: Json) -> Json:
-    """The same value; what many devices have in common is one object: names of members, flags."""
+    """The same value; what many devices have in common is one object.
+
+    That is names of members, flags, and numbers, words and small objects that came before.
+    """
     if isinstance(value, dict):
-        if len(value) <= _FEW and all(
-            item is None or type(item) is bool for item in value.values()
-        ):
+        if len(value) <= _FEW and _NO_TEXT.issuperset(map(type, value.values())):
             return alike(value)
         return {intern(key): compact(item) for key, item in value.items()}
     if isinstance(value, list):
         return [compact(item) for item in value] if value else alike(value)
-    return value
+    if value == 0 and type(value) is float:
+        return value if str(value)[0] == "-" else _ZERO
+    return value if isinstance(value, str) and len(value) > _LONGEST else _single(value)
 
 
 def same(texts: _Texts) -> _Texts:
@@ -52,7 +65,12 @@ def _same(texts: Hashable) -> Any:
     return texts
 
 
-@lru_cache(_MOST)
+@lru_cache(_MOST_VALUES, typed=True)
+def _single(value: Json) -> Json:
+    return value
+
+
+@lru_cache(_MOST_VALUES)
 def _read(text: str) -> Json:
     return json.loads(text, object_pairs_hook=_named)
 

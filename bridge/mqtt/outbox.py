@@ -123,6 +123,8 @@ class Outbox:
                     self._states_turn = False
                 else:
                     self._hungry = True
+                    # An empty mapping keeps the room of all that ever waited until it is cleared.
+                    self._state.clear()
                     break
         return taken
 
@@ -130,7 +132,10 @@ class Outbox:
         """Take up to `limit` publications that wait in the REFILL lane."""
         with self._lock:
             count = min(limit, len(self._refill))
-            return [self._refill.popitem(last=False)[1] for _ in range(count)]
+            taken = [self._refill.popitem(last=False)[1] for _ in range(count)]
+            if not self._refill:
+                self._refill.clear()
+            return taken
 
     def _state_first(self) -> bool:
         if not self._state:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from sys import intern
 from types import TracebackType
 
 from bridge.core.logins import NONE, Login
@@ -360,6 +361,8 @@ def _row(grant: Grant, at: float) -> tuple[object, ...]:
 def _grant(row: tuple[DeviceId, str, str, str, str, int, str]) -> Grant:
     device, host, code, kind, names, control, user = row
     try:
+        # Few hosts and models for many devices.
+        host, code = intern(host), intern(code)
         return Grant(device, host, code, kind, tuple(json.loads(names)), bool(control), user)
     except ValueError as error:
         raise StoreError(f"the registry is damaged: the names of {device}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,34 @@ def test_a_key_needs_its_certificate(problems: Problems, tmp_path: Path) -> None
     assert problems(MQTT % f"tls: {{enabled: true, key_file: {key}}}") == [
         "1: mqtt.tls.key_file: needs mqtt.tls.cert_file"
     ]
+
+
+def test_the_key_of_scl_trust_is_looked_into_where_it_is_used(
+    problems: Problems, config: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text("canary")
+    text = INTEGRATOR % f"trust_key_file: {key}"
+    assert problems(text) == [
+        f"2: integrator.trust_key_file: {key} holds no public key in PEM form"
+    ]
+    # Where nothing listens, the large library for it is not imported either.
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    found = config(environ=unused(key))
+    assert found.integrator is not None
+    assert found.integrator.trust_key_file == key
+    key.unlink()
+    assert problems(f"{text}web: {{public: {{enabled: false}}}}\n") == [
+        f"2: integrator.trust_key_file: {key} cannot be read: No such file or directory"
+    ]
+
+
+def unused(key: Path) -> dict[str, str]:
+    return {
+        "HOME": "/h",
+        "SHELLY_BRIDGE_WEB__PUBLIC__ENABLED": "false",
+        "SHELLY_BRIDGE_INTEGRATOR__TRUST_KEY_FILE": str(key),
+    }
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,36 @@ def test_very_many_devices_are_told_of_in_portions(monkeypatch: pytest.MonkeyPat
     assert sorted(discovered(again)[1:]) == sorted({*devices} - {devices[3]})
 
 
+def test_a_device_that_speaks_first_meanwhile_is_not_told_of_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(refill, "PORTION", 1)
+    devices = [DeviceId(f"{number:012x}") for number in range(1, 5)]
+    known, heard, silent = devices[1:]
+    dialogue = Dialogue(*(grant(device) for device in devices))
+    dialogue.connects()
+    dialogue.reports(payloads.two_switches(), full=True, device=known)
+    dialogue.waits(10)
+
+    def infos(reply: Reply, device: DeviceId) -> list[Publish]:
+        found = reply.on(f"shelly/{device}/info")
+        return [publish for publish in found if publish.lane is Lane.REFILL]
+
+    dialogue.says(BrokerUp("5"))
+    first = dialogue.reports(payloads.two_switches(), full=True, device=heard)
+    everything = {"availability", "info", "relay/0", "relay/1"}
+    assert {f"shelly/{heard}/{name}" for name in everything} <= set(first.topics)
+    rest = dialogue.waits(60)
+    assert [len(infos(rest, device)) for device in (known, heard, silent)] == [1, 0, 1]
+    assert rest.on(f"shelly/{known}/relay/0")
+    assert not rest.on(f"shelly/{heard}/relay/0")
+    # Discovery, which waits for the settings, has come all the same.
+    assert len(rest.on(f"homeassistant/device/{heard}/config")) == 1
+    # The next time it is one like all others.
+    dialogue.says(BrokerUp("5"))
+    assert len(infos(dialogue.waits(60), heard)) == 1
+
+
 def test_another_device_and_link_do_not_matter() -> None:
     dialogue = Dialogue(grant(), grant(OTHER, host="shelly-8-eu.shelly.cloud"))
     dialogue.connects()

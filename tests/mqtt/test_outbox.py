@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -145,6 +147,23 @@ def test_the_taker_is_called_once_after_it_found_too_little() -> None:
     outbox.take(1)
     outbox.put(publish("a", "4"))
     assert calls == [1], "the taker got all it wanted, so it comes back by itself"
+
+
+@pytest.mark.parametrize("lane", [Lane.STATE, Lane.REFILL])
+def test_an_outbox_that_is_empty_again_takes_no_room(lane: Lane) -> None:
+    count = 20_000
+    outbox = Outbox()
+    tracemalloc.start()
+    try:
+        outbox.put_all([publish(f"topic/{number}", "", lane) for number in range(count)])
+        full, _ = tracemalloc.get_traced_memory()
+        while outbox.take(500) or outbox.take_refill(500):
+            pass
+        empty, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert full > 100 * count
+    assert empty < 10 * count
 
 
 def test_refills_are_counted_by_batch() -> None:

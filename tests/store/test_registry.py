@@ -101,6 +101,9 @@ def test_grants_survive_a_restart(store: Store, tmp_path: Path) -> None:
     assert store.put_grant(replace(GRANT, device=OTHER, names=()), at=100.0)
     with reopened(store, tmp_path / "data") as again:
         assert again.grants() == [GRANT, replace(GRANT, device=OTHER, names=())]
+        one, other = again.grants()
+        assert one.host is other.host
+        assert one.code is other.code
         assert again.grant(DEVICE) == GRANT
 
 
