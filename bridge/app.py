@@ -286,10 +286,10 @@ class Bridge:
                 # Whoever looks at the page must not be what happens there.
                 events = self._loop.events - self._desk.asked
                 self._rates.sample(now, events, self._mqtt.published)
-            if watch.stuck:
-                _log.critical("stuck, so the bridge ends: %s", ", ".join(watch.stuck))
-                self._fate.crashed += watch.stuck
-                return
+                if watch.stuck:
+                    _log.critical("stuck, so the bridge ends: %s", ", ".join(watch.stuck))
+                    self._fate.crashed += watch.stuck
+                    return
             ready = self._mqtt.connected
             if supervision is not None and supervision.due(now, ready=ready):
                 alive = not watch.late

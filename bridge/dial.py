@@ -12,7 +12,7 @@ import ssl
 import threading
 from typing import Any, Self
 
-from bridge.threads import spawn
+from bridge.threads import Deadline, spawn
 from bridge.tls import certificate_problem
 
 _Address = tuple[int, Any]
@@ -22,8 +22,8 @@ _Address = tuple[int, Any]
 class Attempt:
     """One connection being opened and, for as long as the `with` lasts, used.
 
-    When `seconds` are over, or `abort` was called by any thread, every wait on the connection ends
-    with an `OSError`. `name` is for its threads.
+    When `seconds` after `connect` are over, or `abort` was called by any thread, every wait on the
+    connection ends with an `OSError`. `name` is for its thread.
     """
 
     def __init__(self, name: str, seconds: float) -> None:
@@ -37,7 +37,6 @@ class Attempt:
         self.timed_out = False
 
     def __enter__(self) -> Self:
-        spawn(f"{self._name}-limit", self._limit, lambda *_: self.abort())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,8 +52,8 @@ class Attempt:
                 shut(self._socket)
         self._news.set()
 
-    def _limit(self) -> None:
-        if not self._over.wait(self._seconds):
+    def _limit(self, end: Deadline) -> None:
+        if not self._over.wait(end.remaining()):
             self.timed_out = True
             self.abort()
 
@@ -63,7 +62,8 @@ class Attempt:
     ) -> ssl.SSLSocket:
         """A connection to `address` (host or IP address, port) with TLS, checked against `name`.
 
-        It has no time limit of its own. Raises `OSError`, of which `describe` makes a text.
+        Once for an attempt. It has no time limit of its own. Raises `OSError`, of which `describe`
+        makes a text.
         """
         plain = self._reach(self._look_up(*address))
         try:
@@ -89,7 +89,11 @@ class Attempt:
         connection.close()
 
     def _look_up(self, host: str, port: int) -> list[_Address]:
-        """In a thread of its own: the system gives up by itself, but late, and cannot be woken."""
+        """In a thread of its own: the system gives up by itself, but late, and cannot be woken.
+
+        Afterwards that thread sees to the time limit of what follows.
+        """
+        end = Deadline(self._seconds)
         answers: list[list[_Address] | OSError] = []
 
         def ask() -> None:
@@ -101,11 +105,13 @@ class Attempt:
             except UnicodeError:
                 answers.append(socket.gaierror(socket.EAI_NONAME, "not a host name"))
             self._news.set()
+            self._limit(end)
 
-        spawn(f"{self._name}-lookup", ask, lambda *_: self.abort())
-        self._news.wait(self._seconds)
+        spawn(f"{self._name}-aid", ask, lambda *_: self.abort())
+        if not self._news.wait(end.remaining()):
+            self.timed_out = True
         self._check()
-        answer = answers[0] if answers else TimeoutError()
+        answer = answers[0]
         if isinstance(answer, OSError):
             raise answer
         return answer

@@ -45,7 +45,7 @@ def hanging_lookup(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     yield
     over.set()
-    wait_until(lambda: not threads_of(["test-lookup"]))
+    wait_until(lambda: not threads_of(["test-aid"]))
 
 
 def failure(address: tuple[str, int], abort_after: float | None = None) -> tuple[OSError, float]:

@@ -58,10 +58,9 @@ class Retained:
 
     def link_up(self) -> list[Effect]:
         """Scan once, when every connection has been up and so every device is known."""
-        links = self._registry.links.values()
-        if self._registry.unlisted or not all(link.connects for link in links):
+        if self._scanned or not self._ours or self._registry.unlisted:
             return []
-        if self._scanned or not self._ours:
+        if not all(link.connects for link in self._registry.links.values()):
             return []
         self._scanned = True
         return [ScanRetained(AT_START)]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import ssl
 import threading
 import time
@@ -212,6 +213,10 @@ class AccountLink:
     def due(self) -> list[str]:
         """Nothing: questions go over HTTPS."""
         return []
+
+    def due_at(self) -> float:
+        """Never, for the same reason."""
+        return math.inf
 
     def frame(self, data: bytes) -> None:
         """Take a frame in; invalid UTF-8 ends the connection."""

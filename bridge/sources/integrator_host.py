@@ -174,6 +174,11 @@ class IntegratorHost:
             self._sink(RefreshAnswered(self.link, device, "timeout"))
         return questions
 
+    def due_at(self) -> float:
+        """When a question is to be asked again, or its answer is late."""
+        with self._lock:
+            return self._verification.due_at()
+
     def frame(self, data: bytes) -> None:
         """Take a frame in; invalid UTF-8 ends the connection."""
         event = frames.read(data, self.link, self._sink)

@@ -1,8 +1,8 @@
 """One cloud connection that is kept open: reader, writer, reconnects. Shared by cloud sources.
 
 The reader thread alone opens and closes the socket, so that there can never be two; the writer
-thread sends, pings, watches for silence, and gives its owner a turn every second. What the
-frames mean is the owner's business.
+thread sends, pings, watches for silence, and gives its owner a turn when that wants one. What
+the frames mean is the owner's business.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MOST_WAITING = 32
 
 _PREDECESSOR_LIMIT = 30.0
 _LONGEST_WAIT = 10.0
-"""The reader comes round at least this often (s) while there is no connection."""
+"""The reader comes round at least this often (s) while there is no connection, and the writer."""
 _LONGEST_DISPLACED = 5
 """Times the shortest delay."""
 
@@ -81,7 +81,10 @@ class Owner(Protocol):
         """A text frame came; a `FrameError` out of here ends the connection."""
 
     def due(self) -> list[str]:
-        """What else to send now; asked for often while the connection is open. Never waits."""
+        """What else to send now; asked for while the connection is open. Never waits."""
+
+    def due_at(self) -> float:
+        """When `due` has something the next time (monotonic s), if nobody wakes the session."""
 
     def closed(self) -> None:
         """The connection is no longer open."""
@@ -340,7 +343,7 @@ class CloudSession:
         while not self._stopping.is_set():
             self._rounds[1] += 1
             try:
-                outgoing = self._out.get(timeout=self._timing.look)
+                outgoing = self._out.get(timeout=self._rest())
             except queue.Empty:
                 outgoing = None
             with self._sending:
@@ -354,6 +357,17 @@ class CloudSession:
             if outgoing is not None:
                 self._sink(self._not_sent(outgoing, "host_down", "the connection was lost"))
 
+    def _rest(self) -> float:
+        """How long (s) there is nothing to do, unless somebody wakes us."""
+        if self._socket is None:
+            return _LONGEST_WAIT
+        silent = self._last_received + self._timing.silence_limit
+        due = min(silent, self._ping_at(), self._owner.due_at()) - time.monotonic()
+        return max(self._timing.look, min(due, _LONGEST_WAIT))
+
+    def _ping_at(self) -> float:
+        return max(self._last_received, self._last_ping) + self._timing.ping_interval
+
     def _turn(self, connection: CloudSocket, outgoing: Outgoing | None) -> None:
         now = time.monotonic()
         if outgoing is not None and now >= outgoing.deadline:
@@ -363,8 +377,8 @@ class CloudSession:
         for text in self._owner.due():
             connection.send(text)
         now = time.monotonic()
-        if now - self._last_received > self._timing.silence_limit:
+        if now >= self._last_received + self._timing.silence_limit:
             connection.abort(f"nothing came for {self._timing.silence_limit:.0f} s")
-        elif now - max(self._last_received, self._last_ping) > self._timing.ping_interval:
+        elif now >= self._ping_at():
             self._last_ping = now
             connection.ping()

@@ -18,7 +18,7 @@ class Timing:
     silence_limit: float = 39.0
     """A connection from which nothing came for so long, pongs included, is dead."""
     look: float = 1.0
-    """How often these limits are looked at."""
+    """How late it may be noticed that one of these times has come."""
     token_limit: float = 10.0
     """How long the request for an access token may take as a whole."""
     answer_limit: float = 10.0

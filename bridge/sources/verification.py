@@ -6,7 +6,9 @@ Knows no socket and no clock.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
+from itertools import chain
 
 from bridge.core.model import DeviceId, Json
 
@@ -104,6 +106,10 @@ class Verification:
                 self._asked[device] = now + self._answer_limit
                 asked.append(device)
         return asked
+
+    def due_at(self) -> float:
+        """When `next` or `overdue` have something the next time, as far as time decides that."""
+        return min(chain(self._later.values(), self._asked.values()), default=math.inf)
 
     def overdue(self, now: float) -> list[DeviceId]:
         """The devices whose answer did not come; they are no longer waited for."""

@@ -269,7 +269,7 @@ def _ended(_: int) -> bytes:
 class _HandshakeSocket:
     """A socket that reads only so much: the answer to a handshake may be endless.
 
-    The library asks for it byte by byte, which would be dear.
+    The library asks for its lines byte by byte, which would be dear, so it gets more at once.
     """
 
     def __init__(self, secured: ssl.SSLSocket) -> None:
@@ -282,10 +282,17 @@ class _HandshakeSocket:
         if self._at == len(self._read):
             self._read, self._at = self._secured.recv(_PIECE), 0
             self._room -= len(self._read)
-        begin, self._at = self._at, min(self._at + size, len(self._read))
         if self._room <= 0:
             raise _TooLargeError("the answer to the handshake is endless")
+        if size == 1:
+            size = self._to_line_end()
+        begin, self._at = self._at, min(self._at + size, len(self._read))
         return self._read[begin : self._at]
+
+    def _to_line_end(self) -> int:
+        """Bytes before the line's end, or that end: it joins pieces until it gets one of `\\n`."""
+        end = self._read.find(b"\n", self._at)
+        return max((len(self._read) if end < 0 else end) - self._at, 1)
 
     def left(self) -> bytes:
         """What was read beyond the answer."""

@@ -149,9 +149,9 @@ DEADLY = {
     "mqtt": Break("bridge.mqtt.publisher:Publisher.work"),
     "mqtt-scan": Break("bridge.mqtt.client:scan_retained", Whole.scan),
     "cloud-localhost-read": Break(f"{HOST}.frame", Whole.happen),
-    "cloud-localhost-write": Break(f"{HOST}.due"),
+    "cloud-localhost-write": Break(f"{HOST}.due", Whole.drop),
     "cloud-home-read": Break(f"{LINK}:AccountLink.frame", Whole.happen),
-    "cloud-home-write": Break(f"{LINK}:AccountLink.due"),
+    "cloud-home-write": Break(f"{LINK}:AccountLink.due", Whole.drop),
     "cloud-home-ask": Break("bridge.sources.account_errands:Errands._pause", Whole.drop),
     "outbound": Break("bridge.sources.outbound:OutboundSource.message", Whole.happen),
     "outbound-feed": Break("bridge.inbox:Inbox.put", Whole.happen),
@@ -163,10 +163,8 @@ DEADLY = {
 
 HARMLESS = {
     "mqtt-resolve": Break("socket:getaddrinfo", Whole.cut),
-    "cloud-.*-open-lookup": Break("socket:getaddrinfo", Whole.drop),
-    "cloud-.*-open-limit": Break("bridge.dial:Attempt._limit", Whole.drop),
-    "http-.*-lookup": Break("socket:getaddrinfo"),
-    "http-.*-limit": Break("bridge.dial:Attempt._limit"),
+    "cloud-.*-open-aid": Break("bridge.dial:Attempt._limit", Whole.drop),
+    "http-.*-aid": Break("socket:getaddrinfo"),
     "waitress-[0-9]+": Break("waitress.channel:HTTPChannel.service", Whole.visit),
     "source-stop": Break("bridge.sources.integrator:IntegratorSource.stop"),
 }

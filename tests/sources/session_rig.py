@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -87,6 +88,9 @@ class FakeOwner:
     def due(self) -> list[str]:
         asked, self.questions = self.questions, []
         return asked
+
+    def due_at(self) -> float:
+        return math.inf
 
     def closed(self) -> None:
         self.told.append("closed")

@@ -17,7 +17,7 @@ from bridge.threads import Deadline
 from tests.brokers import wait_until
 from tests.sources.integrator_driver import IntegratorDriver
 from tests.sources.peers import TlsPeer
-from tests.sources.session_rig import FAST, LINK, Kept, end_with, talk
+from tests.sources.session_rig import FAST, LINK, PATIENT, Kept, end_with, talk
 
 READER, WRITER = f"cloud-{LINK}-read", f"cloud-{LINK}-write"
 
@@ -65,6 +65,23 @@ def test_a_reader_that_hangs_is_told_from_a_writer_that_does_not(
         wait_until(lambda: kept.session.beats()[WRITER] >= before[WRITER] + 3)
         assert kept.session.beats()[READER] == before[READER]
         hold.set()
+        kept.stop()
+
+
+def test_a_writer_with_nothing_to_do_sleeps_until_it_is_woken() -> None:
+    with TlsPeer(talk) as peer:
+        kept = Kept(peer, PATIENT, Backoff(30, 30))
+        kept.session.start()
+        kept.owner.wait(LinkState.CONNECTED)
+        before = kept.session.beats()
+        # The reader comes round for each answer; looking all the time would show meanwhile.
+        for number in range(1, 11):
+            frames = len(kept.owner.frames)
+            kept.send(number)
+            wait_until(lambda frames=frames: len(kept.owner.frames) > frames)  # type: ignore[misc]  # mypy and lambda defaults
+            threading.Event().wait(5 * PATIENT.look)
+        after = kept.session.beats()
+        assert after[WRITER] - before[WRITER] <= 10 + 2
         kept.stop()
 
 

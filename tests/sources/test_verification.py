@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from bridge.core.model import DeviceId
-from bridge.sources.verification import ASK_AGAIN, AT_ONCE, SettingsQueue, Verification
+from bridge.sources.verification import ASK_AGAIN, AT_ONCE, RETRY_FIRST, SettingsQueue, Verification
 
 ANSWER_LIMIT = 10.0
 DEVICES = [DeviceId(f"{number:012x}") for number in range(20)]
@@ -53,6 +55,25 @@ def test_no_answer_in_time_is_told_once_and_makes_room() -> None:
     assert verification.overdue(ANSWER_LIMIT) == first
     assert verification.overdue(ANSWER_LIMIT) == []
     assert len(verification.next(ANSWER_LIMIT)) == 1
+
+
+def test_it_tells_when_it_has_something_to_do_again() -> None:
+    verification = served(2)
+    verification.opened()
+    assert verification.due_at() == math.inf
+    asked = verification.next(1.0)
+    assert verification.due_at() == 1.0 + ANSWER_LIMIT
+    verification.answered(asked[0])
+    verification.postpone(asked[0], 2.0)
+    verification.overdue(1.0 + ANSWER_LIMIT)
+    again = verification.due_at()
+    assert again == 1.0 + ANSWER_LIMIT + RETRY_FIRST
+    assert verification.next(again - 0.1) == []
+    assert verification.next(again) == [asked[1]]
+    verification.answered(asked[1])
+    assert verification.due_at() == 2.0 + ASK_AGAIN
+    verification.remove(asked[0])
+    assert verification.due_at() == math.inf
 
 
 def test_a_lost_connection_leaves_questions_without_answer() -> None:

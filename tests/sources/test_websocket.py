@@ -14,6 +14,7 @@ import pytest
 from bridge.dial import Attempt
 from bridge.errors import ConnectionLost, PeerError
 from bridge.simulator.wire import frame
+from bridge.sources import websocket
 from bridge.sources.session import PATH
 from bridge.sources.websocket import (
     Endpoint,
@@ -81,6 +82,19 @@ def test_a_good_host_is_connected_to_with_the_token_in_the_query(connect: Opener
         with pytest.raises(ConnectionLost, match="cut"):
             connection.receive()
     assert heads[0].startswith(f"GET {PATH}?t={TOKEN} HTTP/1.1\r\n".encode())
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 40])
+def test_an_answer_to_the_handshake_may_come_in_pieces(
+    connect: Opener, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    def serve(connection: socket.socket) -> None:
+        accept_websocket(connection, "X-Empty:", f"X-Long: {'x' * 100}")
+        connection.sendall(frame(b"hello"))
+
+    monkeypatch.setattr(websocket, "_PIECE", size)
+    with TlsPeer(serve) as peer:
+        assert connect(peer).receive() == (Received.TEXT, b"hello")
 
 
 @pytest.mark.parametrize("tls", [True, False], ids=["the WebSocket handshake", "the TLS one"])
