@@ -157,7 +157,7 @@ def test_what_a_session_calls_ends_the_bridge_when_it_fails(
     assert isinstance(host, IntegratorHost)
     vars(host)[callback] = Broken(getattr(host, callback))
     PROVOKED.get(callback, drop)(rig)
-    thread = WRITER if callback == "due" else READER
+    thread = WRITER if callback in {"due", "due_at"} else READER
     rig.wait(lambda: thread in rig.bridge.failed_parts(), 15, f"{thread} crashed")
     rig.bridge.wait(ENDS_WITHIN)
     rig.stop()

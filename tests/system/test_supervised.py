@@ -125,7 +125,8 @@ def test_a_part_that_hangs_ends_the_signs_of_life_and_then_the_bridge(
     part: Hang,
 ) -> None:
     quick = Patience(late=2, stuck=4)
-    monkeypatch.setattr(app, "Watch", partial(Watch, parts={}, others=quick))
+    parts: dict[str, Patience] = {}
+    monkeypatch.setattr(app, "Watch", partial(Watch, parts=parts))
     hold = threading.Event()
 
     def hang(*_: object) -> None:
@@ -143,6 +144,7 @@ def test_a_part_that_hangs_ends_the_signs_of_life_and_then_the_bridge(
         life.start()
         wait_until(lambda: manager.said("READY") and len(manager.said("WATCHDOG")) >= 10)
         name = part(rig, hang)
+        parts[name] = quick
         life.join(20)
         assert not life.is_alive()
         assert f"stuck, so the bridge ends: {name}" in caplog.text
