@@ -64,8 +64,7 @@ def _rows(table: Table, given: Mapping[str, str]) -> list[str]:
 
 def _lines(section: Section, given: Mapping[str, str], prefix: str) -> Iterator[str]:
     for child in section.children:
-        if not isinstance(child, Section) or child.build:
-            yield from _child(child, given, dotted(prefix, child.name))
+        yield from _child(child, given, dotted(prefix, child.name))
 
 
 def _child(child: Child, given: Mapping[str, str], key: str) -> Iterator[str]:
@@ -145,7 +144,7 @@ def _written(
 
 def _help(child: Leaf, name: str) -> str:
     if isinstance(child, SecretKey) and child.inline and name != child.name:
-        return f"file with the {child.name}"
+        return "or a file with it"
     return child.help
 
 

@@ -80,12 +80,17 @@ Leaf = Key | ListKey | PathKey | SecretKey
 
 @dataclass(frozen=True, slots=True)
 class Section(_Named):
-    """Keys below a key; `build` makes the value of them, and without it they lead nowhere."""
+    """Keys below a key; `build` makes the value of them.
 
-    build: Callable[..., object] | None
+    One that is `optional` is None when it is not written, one with `wanted_by` when none of these
+    keys of it has a value.
+    """
+
+    build: Callable[..., object]
     help: str
     children: tuple[Leaf | Section | Table, ...]
     optional: bool = False
+    wanted_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

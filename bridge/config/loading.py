@@ -132,11 +132,17 @@ def _fields(section: Section, values: Mapping[str, object], prefix: str) -> dict
             made[child.name] = MappingProxyType(rows)
         elif not isinstance(child, Section) or key in values:
             made[child.name] = values[key]
-        elif child.build:
+        elif _is_wanted(child, values, key):
             made[child.name] = _build(child, values, key)
+        else:
+            made[child.name] = None
     return made
 
 
+def _is_wanted(section: Section, values: Mapping[str, object], prefix: str) -> bool:
+    names = section.wanted_by
+    return not names or any(values[dotted(prefix, name)] for name in names)
+
+
 def _build(section: Section, values: Mapping[str, object], prefix: str) -> object:
-    fields = _fields(section, values, prefix)
-    return section.build(**fields) if section.build else None
+    return section.build(**_fields(section, values, prefix))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from bridge.config.secret import Secret
 
@@ -191,6 +192,30 @@ class ReconnectConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterConfig:
+    """One of several bridges; without `database` the patterns in `hosts` decide for good.
+
+    Without an `instance` it is called as its machine is; without `hosts` it may own all.
+    """
+
+    instance: str | None
+    hosts: tuple[str, ...]
+    database: Secret | None
+    max_hosts: int
+    on_registry_loss: Literal["drop", "keep"]
+
+    def passwords(self) -> Iterator[Secret]:
+        """What is secret in the address of the database by itself, as written and as meant."""
+        if self.database is None:
+            return
+        parts = urlsplit(self.database.reveal())
+        written = parts.netloc.rpartition("@")[0].partition(":")[2]
+        known = [written, unquote(written)]
+        known += [text for name, text in parse_qsl(parts.query) if "password" in name]
+        yield from (Secret(text) for text in dict.fromkeys(known) if text)
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     """What is logged, and how."""
 
@@ -224,15 +249,23 @@ class Config:
     commands: CommandsConfig
     availability: AvailabilityConfig
     reconnect: ReconnectConfig
+    cluster: ClusterConfig | None
     data_dir: Path
     log: LogConfig
     devices: Mapping[str, DeviceConfig]
     warnings: tuple[str, ...]
 
+    @property
+    def database(self) -> Secret | None:
+        """Where the registry is that several bridges share; None if it is this one's own."""
+        return None if self.cluster is None else self.cluster.database
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret in here, revealed: for the log's redaction and nothing else."""
         derived = (account.sha1 for account in self.accounts.values())
         found = [*_secrets(self), *(secret for secret in derived if secret is not None)]
+        if self.cluster is not None:
+            found += self.cluster.passwords()
         return tuple(secret.reveal() for secret in found)
 
 

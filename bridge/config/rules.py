@@ -46,6 +46,19 @@ def remarks(values: Values) -> Iterator[Finding]:
         for name in ("ca_file", "cert_file", "key_file"):
             if values.get(f"mqtt.tls.{name}"):
                 yield f"mqtt.tls.{name}", "has no effect while mqtt.tls.enabled is false"
+    if values.get("cluster.database", ...) is None:
+        yield from _alone(values)
+
+
+def _alone(values: Values) -> Iterator[Finding]:
+    """Without a registry for all."""
+    for name, default in (("max_hosts", 64), ("on_registry_loss", "drop")):
+        if values.get(f"cluster.{name}", default) != default:
+            yield f"cluster.{name}", "has no effect without cluster.database"
+    everywhere = values.get("cluster.instance") and values.get("cluster.hosts") == ()
+    if everywhere and values.get("integrator", ...) is not None:
+        text = "takes every cloud host, so no other may; give cluster.hosts or cluster.database"
+        yield "cluster.instance", text
 
 
 def _source(values: Values) -> Iterator[Finding]:
@@ -94,9 +107,8 @@ def _topics(values: Values) -> Iterator[Finding]:
         # Leftovers below the base topic are cleared, and these are Home Assistant's.
         yield "mqtt.base_topic", "must not hold homeassistant.discovery_prefix"
     status = str(values.get("homeassistant.status_topic"))
-    if status == f"{base}/bridge/state" or (
-        status.startswith(f"{base}/") and status.endswith("/availability")
-    ):
+    own = (f"{base}/bridge/", "/state"), (f"{base}/", "/availability")
+    if any(status.startswith(first) and status.endswith(last) for first, last in own):
         # We would take our own `online` for Home Assistant's.
         yield "homeassistant.status_topic", "is a topic of the bridge itself"
 

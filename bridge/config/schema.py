@@ -13,7 +13,6 @@ from bridge.config import files, model, values
 from bridge.config.keys import Key, Leaf, ListKey, PathKey, SecretKey, Section, Table
 
 _PORT = values.whole(1, 65535)
-_ONE_MACHINE = "several machines are not supported by this version"
 
 _MQTT = Section(
     "mqtt",
@@ -245,16 +244,21 @@ _RECONNECT = Section(
 
 _CLUSTER = Section(
     "cluster",
-    None,
-    "Several machines share the hosts: reserved, only the defaults are accepted",
+    model.ClusterConfig,
+    "Several bridges share the cloud hosts (docs/scale.md); as delivered, this one is alone",
     (
-        Key("instance", values.only(None, _ONE_MACHINE), None, "name of this machine"),
-        ListKey("hosts", values.only(None, _ONE_MACHINE), (), "hosts this machine may own"),
-        Key("database", values.only(None, _ONE_MACHINE), None, "address of the common registry"),
-        Key("database_file", values.only(None, _ONE_MACHINE), None, "file with that address"),
-        Key("max_hosts", values.only("64", _ONE_MACHINE), "64", "hosts of this machine at most"),
-        Key("on_registry_loss", values.only("drop", _ONE_MACHINE), "drop", "drop or keep"),
+        Key("instance", values.instance, None, "stands in topics; default: this host's name"),
+        ListKey("hosts", values.host_pattern, (), "cloud hosts it may own; empty: any"),
+        SecretKey("database", "PostgreSQL for all: postgresql://…", check=values.database),
+        Key("max_hosts", values.whole(1, 1000), "64", "with database: hosts it owns at most"),
+        Key(
+            "on_registry_loss",
+            values.choice("drop", "keep"),
+            "drop",
+            "without PostgreSQL: drop or keep the connections",
+        ),
     ),
+    wanted_by=("instance", "hosts", "database"),
 )
 
 _LOG = Section(

@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import NoReturn
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from bridge.config.model import Listen
 from bridge.core.hosts import is_host_name, is_pattern
@@ -33,6 +33,15 @@ _NOT_IN_URL = re.compile(r"[^!-~]|[\"<>\\^`{|}]")
 _ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?", re.ASCII)
 _OTHER_LINKS = frozenset({"outbound"})
 _SHA1 = re.compile(r"[0-9A-Fa-f]{40}", re.ASCII)
+
+_INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
+_OWN_LEVELS = frozenset(
+    {"state", "info", "devices", "health", "event", "log", "hosts", "request", "response"}
+)
+"""Below `bridge/`, where a bridge on its own has them, and instances have their names."""
+
+_POSTGRESQL = "postgresql://"
+_PLACES = frozenset({"host", "hostaddr", "port"})
 
 _LONGEST_TOPIC = 200
 _LONGEST_SHOWN = 40
@@ -99,17 +108,6 @@ def choice(*words: str) -> Callable[[str], str]:
         if text not in words:
             raise Wrong(f"must be one of {', '.join(words)}, not {shown(text)}")
         return text
-
-    return read
-
-
-def only(text: str | None, why: str) -> Callable[[str], str]:
-    """`text` and nothing else, because of `why`."""
-
-    def read(given: str) -> str:
-        if given != text:
-            raise Wrong(why)
-        return given
 
     return read
 
@@ -204,6 +202,37 @@ def host_pattern(text: str) -> str:
     """A plain DNS name, or `*.` and one."""
     if not is_pattern(text):
         raise Wrong(f"must be a host name, or *. and a host name, not {shown(text)}")
+    return text
+
+
+def instance(text: str) -> str:
+    """What one of several bridges is called: a level of topics."""
+    if not _INSTANCE.fullmatch(text):
+        raise Wrong(f"must be 1 to 32 letters a-z, A-Z, digits, _ and -, not {shown(text)}")
+    if text in _OWN_LEVELS:
+        raise Wrong(f"{text} is another topic of the bridge")
+    return text
+
+
+def database(text: str) -> str:
+    """The address of a PostgreSQL server and database, as libpq takes it; never shown.
+
+    One server: locks are held by a server alone, so two of them would have two owners.
+    """
+    if not text.startswith(_POSTGRESQL):
+        raise Wrong(f"must begin with {_POSTGRESQL}")
+    if "#" in text or _NOT_IN_URL.search(text):
+        raise Wrong("must not hold blanks and special characters; write them as %20, %23, …")
+    try:
+        parts = urlsplit(text)
+        several = "," in parts.netloc.rpartition("@")[2]
+        wrong = not several and parts.port == 0
+    except ValueError:
+        several, wrong = False, True
+    if wrong:
+        raise Wrong(f"must be like {_POSTGRESQL}name:password@db.example.org/shelly")
+    if several or any(name in _PLACES and "," in to for name, to in parse_qsl(parts.query)):
+        raise Wrong("must name one server")
     return text
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.config import load, yamltext
 from bridge.config.example import render
-from bridge.config.keys import Key, Leaf, ListKey, Section, Table
+from bridge.config.keys import Key, Leaf, ListKey, Table
 from bridge.config.schema import SCHEMA, leaves
 from bridge.config.tree import Entries, Items, Node, Scalar, named
 from bridge.errors import ConfigError
@@ -45,12 +45,7 @@ def expected() -> dict[str, Leaf]:
     for child in SCHEMA.children:
         if isinstance(child, Table):
             rows |= dict(leaves(child.row, f"{child.name}.{child.example}."))
-    reserved = {
-        child.name
-        for child in SCHEMA.children
-        if isinstance(child, Section) and child.build is None
-    }
-    keys = {key: leaf for key, leaf in leaves() if key.split(".")[0] not in reserved} | rows
+    keys = dict(leaves()) | rows
     return {
         key.removesuffix(leaf.name) + name: leaf
         for key, leaf in keys.items()
