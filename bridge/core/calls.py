@@ -53,6 +53,8 @@ class Calls:
         call = _Call(topic, None, message)
         if not message.payload:
             return []
+        if self._registry.settings.cluster is not None and self._registry.find(name) is None:
+            return []
         try:
             if message.stored or message.retain:
                 raise FrameError("retained", "a retained call is never made; clear the topic")

@@ -68,7 +68,7 @@ class Connections:
         elif link.down_mono is None:
             link.down_mono = now.mono
             self._set_grace(event.link, now)
-        effects = self._document(link, Lane.STATE)
+        effects = self.document(link)
         if event.state in _ALARMING and (new or was is not event.state):
             body = {"type": _ALARMING[event.state], "host": link.id, "ts": iso(now.wall)}
             url = self._registry.settings.logins.get(link.id)
@@ -84,11 +84,14 @@ class Connections:
 
     def removed(self, event: LinkRemoved, now: Now) -> list[Effect]:
         """A connection is no longer wanted."""
-        self._registry.links.pop(event.link, None)
+        return [*self.forget(event.link, now), *self.judge_devices(event.link, now)]
+
+    def forget(self, link: LinkId, now: Now) -> list[Effect]:
+        """A connection is not ours any more."""
+        self._registry.links.pop(link, None)
         self._discovery.bridge_soon(now)
-        self._timers.cancel(GraceOver(event.link))
-        topic = self._registry.settings.topics.host(event.link)
-        return [*self._publications.clear(topic), *self.judge_devices(event.link, now)]
+        self._timers.cancel(GraceOver(link))
+        return self._publications.clear(self._registry.settings.topics.host(link))
 
     def grace_over(self, link: LinkId, now: Now) -> list[Effect]:
         """A connection has been down for long: what was known of its devices counts no more."""
@@ -103,11 +106,17 @@ class Connections:
 
     def documents(self, lane: Lane = Lane.STATE) -> list[Effect]:
         """`bridge/hosts/<id>` of every connection."""
-        links = self._registry.links.values()
-        return [effect for link in links for effect in self._document(link, lane)]
+        links = [*self._registry.links.values(), *self._registry.unowned.values()]
+        return [effect for link in links for effect in self.document(link, lane)]
 
-    def _document(self, link: Link, lane: Lane) -> list[Effect]:
-        body = link.document(sum(1 for _ in self._registry.on_link(link.id)))
+    def document(self, link: Link, lane: Lane = Lane.STATE) -> list[Effect]:
+        """The same of one connection."""
+        registry = self._registry
+        devices = sum(1 for _ in registry.on_link(link.id))
+        if registry.settings.cluster is None:
+            body = link.document(devices)
+        else:
+            body = link.shared_document(devices, registry.owner(link.id))
         topic = self._registry.settings.topics.host(link.id)
         return self._publications.document(topic, body, lane)
 

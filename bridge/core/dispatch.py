@@ -24,7 +24,7 @@ from bridge.core.events import CommandAnswered, CommandNotSent
 from bridge.core.instructions.wanted import RefusedError
 from bridge.core.kinds.catalog import ChannelKey
 from bridge.core.kinds.fields import Values
-from bridge.core.model import DeviceId, Now
+from bridge.core.model import DeviceId, LinkId, Now
 from bridge.core.results import Order, Route, Stage
 from bridge.core.timers import Timers
 
@@ -254,6 +254,14 @@ class Dispatch:
         self._free_at.pop(device, None)
         self._timers.cancel(ReleaseDue(device))
         return self._end(waiting, sent, status, error, now)
+
+    def drop_link(
+        self, device: DeviceId, link: LinkId, status: str, error: str, now: Now
+    ) -> list[Effect]:
+        """A device does not come by a link any more: finish what was sent by it."""
+        ways = ((order, order.route) for order in self._sent.values())
+        sent = [order for order, way in ways if (way.device, way.link) == (device, link)]
+        return self._end([], sent, status, error, now)
 
     def stop(self, now: Now) -> list[Effect]:
         """The bridge stops: finish everything."""

@@ -130,6 +130,14 @@ def _pending(registry: Registry) -> Iterator[Values]:
 def bridge_info(registry: Registry, protocol: str) -> Values:
     """What `bridge/info` says; of the configuration only what is no secret."""
     settings = registry.settings
+    cluster = settings.cluster
+    shared: Values = {}
+    if cluster is not None:
+        shared["cluster"] = {
+            "instance": cluster.instance,
+            "hosts": list(cluster.patterns),
+            "shared": cluster.shared,
+        }
     return {
         "version": settings.version,
         "bridge_id": settings.bridge_id,
@@ -146,6 +154,7 @@ def bridge_info(registry: Registry, protocol: str) -> Values:
         },
         "homeassistant": settings.topics.prefix is not None,
         "restart_required": False,
+        **shared,
     }
 
 

@@ -51,6 +51,13 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """Publish nothing of what still waits for these topics: somebody else publishes there now."""
+
+    topics: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class SendCommand:
     """Send a command by a link, not after `deadline`; `native` ones in the device's own RPC."""
 
@@ -222,6 +229,7 @@ class Log:
 
 Effect = (
     Publish
+    | LetGo
     | SendCommand
     | CallDevice
     | Refresh

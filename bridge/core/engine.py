@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from bridge.core import abilities, topics
 from bridge.core.calls import CallDue, Calls
 from bridge.core.connections import Connections, GraceOver
+from bridge.core.consents import ClearDue, Consents
 from bridge.core.dispatch import AnswerDue, Dispatch, ReleaseDue
 from bridge.core.effects import Effect, Lane
 from bridge.core.events import (
@@ -48,9 +48,10 @@ from bridge.core.events import (
 from bridge.core.grants import Grants
 from bridge.core.homeassistant.discovery import Discovery, DiscoveryDue, StubsOver
 from bridge.core.instructed import Instructed
-from bridge.core.listings import LeftoversDue, Listings
+from bridge.core.listings import LeftoversDue, Listings, ListsLate
 from bridge.core.misconduct import Misconduct
 from bridge.core.model import DeviceId, DeviceOptions, Grant, Now, Published, Visitor
+from bridge.core.ownership import Ownership
 from bridge.core.presence import ListDue, Presence, ReportMissed
 from bridge.core.publications import Publications
 from bridge.core.refill import BirthDue, GoOn, Refill, StatesDue
@@ -65,18 +66,6 @@ from bridge.core.visitors import LINK, AwayTooLong, Visitors
 
 MOST_DUE = 100
 """Timers that one `tick` looks after; events have their turn before the next one goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClearDue:
-    """A timer's key: the last topic of a device that is gone may be cleared."""
-
-    device: DeviceId
-
-
-@dataclass(frozen=True, slots=True)
-class ListsLate:
-    """A timer's key: devices of former runs whose accounts do not tell of them are offline."""
 
 
 class Engine:
@@ -144,6 +133,16 @@ class Engine:
             self._visitors,
             self._presence,
         )
+        self._consents = Consents(
+            self._registry,
+            self._publications,
+            self._timers,
+            self._presence,
+            self._grants,
+            self._visitors,
+            self._requests,
+        )
+        self._ownership = self._make_ownership()
         self._events: Counter[type] = Counter()
         self._views = Views(
             self._registry,
@@ -171,8 +170,8 @@ class Engine:
             LinkChanged: self._link,
             LinkRemoved: self._connections.removed,
             BadInput: self._bad_input,
-            GrantStored: self._granted,
-            GrantRevoked: self._revoked,
+            GrantStored: self._consents.granted,
+            GrantRevoked: self._consents.revoked,
             BrokerUp: self._broker_up,
             BrokerDown: self._broker_down,
             MessageArrived: self._message,
@@ -195,14 +194,35 @@ class Engine:
             CallDue: self._calls.timed_out,
             CoursesDue: self._views.tick,
             ListsLate: lambda _, __: self._listings.late(),
-            LeftoversDue: lambda _, now: self._hide_all(self._listings.doubted(), now),
-            ClearDue: lambda key, _: self._publications.forgotten(key.device),
+            LeftoversDue: lambda _, now: self._consents.hide_all(self._listings.doubted(), now),
+            ClearDue: self._consents.cleared,
             DiscoveryDue: self._tell,
             StubsOver: self._tell,
             BirthDue: lambda _, now: self._refill.everything(now),
             GoOn: lambda _, now: self._refill.go_on(now),
             StatesDue: lambda key, now: self._refill.states(key.device, now),
         }
+        if self._ownership is not None:
+            self._handlers |= self._ownership.handlers(self._handlers)
+            self._due |= self._ownership.due()
+
+    def _make_ownership(self) -> Ownership | None:
+        cluster = self._settings.cluster
+        if cluster is None:
+            return None
+        return Ownership(
+            cluster,
+            self._registry,
+            self._publications,
+            self._timers,
+            self._dispatch,
+            self._discovery,
+            self._presence,
+            self._connections,
+            self._reports,
+            self._grants,
+            self._consents,
+        )
 
     def restore(
         self,
@@ -214,7 +234,11 @@ class Engine:
         """Take in what was stored, at the start."""
         for each in options:
             self._registry.set_options(each)
-        effects = self._publications.clear_former_roots()
+        effects: list[Effect] = []
+        if self._ownership is not None:
+            visitors = tuple(visitors)
+            effects, grants = self._ownership.restore(grants, visitors)
+        effects += self._publications.clear_former_roots()
         self._visitors.restore(visitors, now)
         for grant in grants:
             if not self._registry.override(grant.device).disabled:
@@ -224,7 +248,7 @@ class Engine:
                 self._registry.awaited.add(device)
             else:
                 # Disabled by now, or revoked just before the bridge was killed.
-                effects += self._hide(device, now)
+                effects += self._consents.hide(device, now)
         self._timers.set(ListDue(), now.mono)
         self._views.restore(now)
         if self._registry.awaited:
@@ -299,50 +323,15 @@ class Engine:
             return self._visitors.no_room(event.device)
         return [*self._reports.settings(event, now), *self._visitors.told(event, now)]
 
-    def _granted(self, event: GrantStored, now: Now) -> list[Effect]:
-        device = event.grant.device
-        self._timers.cancel(ClearDue(device))
-        effects = self._grants.granted(event, now)
-        known = self._registry.devices.get(device)
-        if known is None:
-            self._clear_soon(device, now)
-            return effects
-        return [*effects, *self._presence.describe(known, now)]
-
-    def _revoked(self, event: GrantRevoked, now: Now) -> list[Effect]:
-        effects = self._grants.revoked(event.device, now)
-        known = self._registry.devices.get(event.device)
-        if known is None:
-            return effects + self._dropped(event.device, now)
-        # It comes by another way as well.
-        return [*effects, *self._presence.describe(known, now), *self._presence.judge(known, now)]
-
     def _listed(self, event: DevicesListed, now: Now) -> list[Effect]:
         for device in event.devices:
             if not self._registry.override(device.device).disabled:
                 self._timers.cancel(ClearDue(device.device))
         effects, gone = self._listings.listed(event, now)
         for device_id in gone:
-            effects += self._dropped(device_id, now)
-        effects += self._hide_all(self._listings.leftovers(now), now)
+            effects += self._consents.dropped(device_id, now)
+        effects += self._consents.hide_all(self._listings.leftovers(now), now)
         return [*effects, *self._retained.link_up()]
-
-    def _hide_all(self, devices: Iterable[DeviceId], now: Now) -> list[Effect]:
-        return [effect for device in devices for effect in self._hide(device, now)]
-
-    def _hide(self, device: DeviceId, now: Now) -> list[Effect]:
-        self._clear_soon(device, now)
-        return self._grants.hide(device)
-
-    def _dropped(self, device: DeviceId, now: Now) -> list[Effect]:
-        self._presence.forget(device, now)
-        self._visitors.forget(device)
-        self._clear_soon(device, now)
-        return self._requests.gone(device)
-
-    def _clear_soon(self, device: DeviceId, now: Now) -> None:
-        """Give subscribers a moment to read the `offline` before it is taken away."""
-        self._timers.set(ClearDue(device), now.mono + 1.0)
 
     def _link(self, event: LinkChanged, now: Now) -> list[Effect]:
         return [*self._connections.changed(event, now), *self._retained.link_up()]
@@ -355,6 +344,8 @@ class Engine:
     def _broker_up(self, event: BrokerUp, now: Now) -> list[Effect]:
         effects = self._refill.broker_up(event.protocol, now)
         effects += self._requests.health_again(Lane.REFILL)
+        if self._ownership is not None:
+            effects += self._ownership.instances.broker_up(now)
         return [*effects, *self._retained.broker_up(event)]
 
     def _tell(self, key: DiscoveryDue | StubsOver, now: Now) -> list[Effect]:
@@ -380,9 +371,11 @@ class Engine:
             return self._calls.call(parsed.name, message, now)
         if parsed.about is topics.Inbound.HOME_ASSISTANT:
             return self._refill.born(message, now)
+        if parsed.about is topics.Inbound.INSTANCE and self._ownership is not None:
+            return self._ownership.instances.introduced(parsed.name, message.payload, now)
         effects = self._requests.request(parsed.name, message, now)
         for device in self._requests.taken_removed():
-            effects += self._dropped(device, now)
+            effects += self._consents.dropped(device, now)
         return effects
 
     def _retained_found(self, event: RetainedFound, now: Now) -> list[Effect]:

@@ -6,16 +6,20 @@ All of them are values: frozen, comparable, free of behaviour. The engine answer
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bridge.core.model import (
     Access,
     DeviceId,
+    DeviceOptions,
     Grant,
     Json,
     LinkId,
     LinkState,
     ListedDevice,
+    Owner,
+    Published,
     SourceKind,
 )
 from bridge.core.views.asked import View
@@ -186,17 +190,65 @@ class BadInput:
 
 @dataclass(frozen=True, slots=True)
 class GrantStored:
-    """A consent was stored durably; `revision` is the registry's count of the device's consents."""
+    """A consent was stored durably; `revision` is the registry's count of the device's consents.
+
+    `topics`, `published` and `options` are what is stored of the device where several instances
+    share it.
+    """
 
     grant: Grant
     revision: int = field(default=0, compare=False)
+    topics: frozenset[str] = field(default=frozenset(), compare=False)
+    published: Published = field(default=(), compare=False)
+    options: DeviceOptions | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class GrantRevoked:
-    """A consent was withdrawn and is no longer stored."""
+    """A consent was withdrawn and is no longer stored; `revision` as in `GrantStored`."""
 
     device: DeviceId
+    revision: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HostGained:
+    """This instance owns a host or an account from now on, or is told anew what belongs to it.
+
+    `grants` are all there are for the host: devices that it had and that are not among them are
+    gone like by a `DeviceLost`. `withdrawn`: consents taken back while nobody owned the host.
+    `topics`, `published` and `options` are what is stored of all these devices; `since` is unix s.
+    """
+
+    link: LinkId
+    since: float
+    grants: tuple[Grant, ...]
+    revisions: Mapping[DeviceId, int]
+    topics: Mapping[DeviceId, frozenset[str]]
+    published: Mapping[DeviceId, Published]
+    options: tuple[DeviceOptions, ...]
+    withdrawn: tuple[DeviceId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostLost:
+    """Another instance may own the host from now on: what is published of its devices stays."""
+
+    link: LinkId
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLost:
+    """The same of one device, whose grant moved to a host of somebody else."""
+
+    device: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class HostsKnown:
+    """All hosts with grants and all accounts, and who owns each; None: nobody just now."""
+
+    hosts: Mapping[LinkId, Owner | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +339,10 @@ Event = (
     | BadInput
     | GrantStored
     | GrantRevoked
+    | HostGained
+    | HostLost
+    | DeviceLost
+    | HostsKnown
     | BrokerUp
     | BrokerDown
     | MessageArrived

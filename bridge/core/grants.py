@@ -43,18 +43,18 @@ class Grants:
         if grant.device in self._registry.devices:
             device = self._registry.devices[grant.device]
             device.revision, device.control_saved = event.revision, grant.control
-        effects.append(self._event("consent_granted", grant.device, now))
+        effects.append(self.event("consent_granted", grant.device, now))
         if new and grant.device in self._registry.devices:
-            effects.append(self._event("device_added", grant.device, now))
+            effects.append(self.event("device_added", grant.device, now))
         return effects
 
     def revoked(self, device: DeviceId, now: Now) -> list[Effect]:
         """A consent was withdrawn; it is no longer stored. The device may have another way here."""
         known = self._registry.devices.get(device)
-        links = [] if known is None else _granted(known)
+        links = [] if known is None else granted_links(known)
         if known is None or not links:
             return []
-        effects: list[Effect] = [self._event("consent_revoked", device, now)]
+        effects: list[Effect] = [self.event("consent_revoked", device, now)]
         if len(links) == len(known.paths):
             return effects + self._take_away(device, now)
         for link in links:
@@ -71,7 +71,7 @@ class Grants:
 
     def added(self, device: DeviceId, now: Now) -> list[Effect]:
         """Tell that there is a new device."""
-        return [self._event("device_added", device, now)]
+        return [self.event("device_added", device, now)]
 
     def remove(self, device: DeviceId, now: Now) -> list[Effect]:
         """Somebody who runs the bridge wants the device gone, until the next consent."""
@@ -82,7 +82,7 @@ class Grants:
 
     def hide(self, device: DeviceId) -> list[Effect]:
         """Take away what former runs published of a device that is not served now."""
-        if device not in self._publications.known_devices():
+        if not self._publications.knows(device):
             return []
         effects = self.say_offline(device)
         return [*effects, *self._publications.forget(device), *self._discovery.forget(device)]
@@ -122,14 +122,15 @@ class Grants:
         effects += self._publications.forget(device)
         effects += self._discovery.forget(device)
         self._registry.drop(device)
-        effects += [Release(device), self._event("device_removed", device, now)]
+        effects += [Release(device), self.event("device_removed", device, now)]
         return effects
 
-    def _event(self, what: str, device: DeviceId, now: Now) -> Effect:
+    def event(self, what: str, device: DeviceId, now: Now) -> Effect:
+        """What `bridge/event` tells of a device."""
         body: dict[str, Json] = {"type": what, "device": device, "ts": iso(now.wall)}
         return self._publications.event(self._registry.settings.topics.bridge("event"), body)
 
 
-def _granted(device: Device) -> list[LinkId]:
+def granted_links(device: Device) -> list[LinkId]:
     """The links by which a device comes since its owner gave consent."""
     return [path.link for path in device.paths.values() if path.kind is SourceKind.INTEGRATOR]

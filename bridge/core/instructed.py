@@ -70,7 +70,7 @@ class Instructed:
 
     def set(self, parsed: topics.Parsed, message: MessageArrived, now: Now) -> list[Effect]:
         """Run the command, or answer why not; an empty payload is nothing."""
-        if not message.payload:
+        if not message.payload or self._is_of_others(parsed, message):
             return []
         instruction = read(message.payload, parsed.key, parsed.kind)
         sender = self._sender(parsed, message, instruction)
@@ -97,8 +97,15 @@ class Instructed:
         parsed = self._registry.settings.topics.parse(message.topic)
         if parsed is None or parsed.about is not topics.Inbound.SET:
             return []
+        if self._is_of_others(parsed, message):
+            return []
         sender = self._sender(parsed, message, Instruction({}))
         return result(sender, "rate_limited", Stage.REFUSED, now, "too many messages at once")
+
+    def _is_of_others(self, parsed: topics.Parsed, message: MessageArrived) -> bool:
+        """Whether another instance may have the device, and answers then."""
+        shared = self._registry.settings.cluster is not None and message.asker is None
+        return shared and self._registry.find(parsed.name) is None
 
     def _sender(
         self, parsed: topics.Parsed, message: MessageArrived, instruction: Instruction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.core.kinds.fields import Values
-from bridge.core.model import LinkId, LinkState, SourceKind
+from bridge.core.model import LinkId, LinkState, Owner, SourceKind
 from bridge.core.results import iso
 
 
@@ -47,4 +47,12 @@ class Link:
             "reconnects": self.reconnects,
             "token_expires": None if self.token_expires is None else iso(self.token_expires),
             "error": self.error,
+        }
+
+    def shared_document(self, devices: int, owner: Owner | None) -> Values:
+        """The same where several instances share the hosts, with who has this one."""
+        return {
+            **self.document(devices),
+            "owner": None if owner is None else owner.instance,
+            "owned_since": None if owner is None else iso(owner.since),
         }

@@ -22,6 +22,11 @@ class LeftoversDue:
     """A timer's key: what was not believed of the devices of former runs is true."""
 
 
+@dataclass(frozen=True, slots=True)
+class ListsLate:
+    """A timer's key: devices of former runs whose accounts do not tell of them are offline."""
+
+
 class Listings:
     """Brings in the devices of accounts, and takes away those that are listed no more."""
 

@@ -107,6 +107,27 @@ Published = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Which instance has a host (or an account) now, and since when (unix s; 0: not known)."""
+
+    instance: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What one of several instances knows of itself.
+
+    `patterns` are of the cloud hosts that it may own; without any it may own all.
+    """
+
+    instance: str
+    patterns: tuple[str, ...] = ()
+    shared: bool = False
+    """The registry is shared, and who owns what changes; otherwise the patterns decide for good."""
+
+
+@dataclass(frozen=True, slots=True)
 class Now:
     """The time of an event: `mono` for limits, `wall` (unix s) for what people read."""
 

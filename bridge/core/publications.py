@@ -14,8 +14,11 @@ from bridge.core.record import Fingerprints, TopicRecord
 from bridge.core.registry import Registry
 from bridge.core.results import iso
 
-THE_BRIDGE = DeviceId("shelly_bridge")
-"""Stands for the bridge where retained topics are recorded by device; no device is called so."""
+THE_BRIDGE = DeviceId(topics.HUB)
+"""Stands for a bridge where retained topics are recorded by device; no device is called so.
+
+Each of several is called by its `topics.hub`.
+"""
 
 _TAKEN = frozenset({"set", "result", "event"})
 """Last levels below a channel that are not values."""
@@ -189,14 +192,14 @@ class Publications:
             self._documents.forget(device.id, topic)
         return [Publish(topic, "") for topic in sorted(gone)]
 
-    def clear_former_roots(self) -> list[Effect]:
+    def clear_former_roots(self, devices: Iterable[DeviceId] | None = None) -> list[Effect]:
         """Take away what former runs published under another alias or discovery prefix.
 
-        That comes before anything is published under the new one.
+        That comes before anything is published under the new one. Of these `devices`, else of all.
         """
         effects: list[Effect] = []
         base = f"{self._topics.base}/"
-        for device in list(self._record.devices()):
+        for device in list(self._record.devices() if devices is None else devices):
             known = self._record.topics(device)
             root = self._topics.device(self._registry.root(device), "")
             gone = {
@@ -218,7 +221,30 @@ class Publications:
 
     def known_devices(self) -> set[DeviceId]:
         """Every device that has, or had in former runs, retained topics."""
-        return set(self._record.devices()) - {THE_BRIDGE}
+        return {device for device in self._record.devices() if not device.startswith(THE_BRIDGE)}
+
+    def knows(self, device: DeviceId) -> bool:
+        """Whether a device has, or had in former runs, retained topics."""
+        return device in self._record.devices()
+
+    def former_hubs(self) -> list[DeviceId]:
+        """The names of the bridge that Home Assistant knew by former runs, but for the present."""
+        own = self._topics.hub
+        known = self._record.devices()
+        return sorted(each for each in known if each.startswith(THE_BRIDGE) and each != own)
+
+    def take_over(self, device: DeviceId, known: Iterable[str]) -> None:
+        """Somebody else published these topics of a device, and from now on we do."""
+        self._record.set(device, self._record.topics(device) | set(known))
+
+    def leave(self, device: DeviceId) -> frozenset[str]:
+        """Somebody else publishes a device from now on, on these topics; what is retained stays."""
+        topics = frozenset(self._record.topics(device))
+        for topic in topics:
+            self._documents.forget(device, topic)
+        self._record.drop(device)
+        self._unsaved.discard(device)
+        return topics
 
     def forget(self, device: DeviceId) -> list[Effect]:
         """Take away everything retained for a device but its availability.

@@ -16,7 +16,7 @@ from bridge.core.events import MessageArrived
 from bridge.core.homeassistant.discovery import Discovery
 from bridge.core.model import DeviceId, Now
 from bridge.core.presence import Presence
-from bridge.core.publications import THE_BRIDGE, Publications
+from bridge.core.publications import Publications
 from bridge.core.registry import Registry
 from bridge.core.timers import Timers
 
@@ -102,7 +102,7 @@ class Refill:
         effects: list[Effect] = [Publish(settings.topics.state, "online", retain=settings.retain)]
         info = documents.bridge_info(self._registry, self._protocol)
         effects += self._publications.document(settings.topics.bridge("info"), info, Lane.REFILL)
-        effects += self._discovery.again(THE_BRIDGE)
+        effects += self._discovery.again(DeviceId(settings.topics.hub))
         effects += self._connections.documents(Lane.REFILL)
         effects += self._presence.device_list(Lane.REFILL)
         devices = self._registry.devices

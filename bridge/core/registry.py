@@ -7,8 +7,19 @@ from dataclasses import dataclass, field, replace
 
 from bridge.core.device import Device, Path
 from bridge.core.dispatch import Limits
+from bridge.core.hosts import HostRule
 from bridge.core.links import Link
-from bridge.core.model import Access, DeviceId, DeviceOptions, Grant, LinkId, SourceKind, Visitor
+from bridge.core.model import (
+    Access,
+    Cluster,
+    DeviceId,
+    DeviceOptions,
+    Grant,
+    LinkId,
+    Owner,
+    SourceKind,
+    Visitor,
+)
 from bridge.core.sleep import wake_period
 from bridge.core.topics import Topics
 
@@ -66,6 +77,8 @@ class Settings:
     """What anybody may call of a device that connects to us; in lower case."""
     logins: Mapping[LinkId, str | None] = field(default_factory=dict)
     """Accounts, each with the address where somebody logs in to it, if there is such a page."""
+    cluster: Cluster | None = None
+    """Set where several instances share the hosts."""
 
 
 @dataclass(slots=True)
@@ -88,10 +101,40 @@ class Registry:
     """What holds of devices: the configuration, and what was set besides."""
     options: dict[DeviceId, DeviceOptions] = field(default_factory=dict)
     """What was set while the bridge ran, or a former one."""
+    owned: set[LinkId] | None = None
+    """What this instance has now of the hosts and accounts that several share; None: all."""
+    owners: dict[LinkId, Owner | None] = field(default_factory=dict)
+    """Hosts and accounts that several share, and who has them."""
+    unowned: dict[LinkId, Link] = field(default_factory=dict)
+    """Hosts that no instance may own, as they are reported."""
+    _rule: HostRule | None = None
+    """Where the hosts are divided for good: which are ours."""
 
     def __post_init__(self) -> None:
         self._overrides = dict(self.settings.overrides)
+        cluster = self.settings.cluster
+        if cluster is not None and cluster.shared:
+            # A list of an account that somebody else has will never come.
+            self.owned = {_LOCAL}
+            return
         self.unlisted |= self.settings.logins.keys()
+        if cluster is not None and cluster.patterns:
+            self._rule = HostRule(cluster.patterns)
+
+    def owns(self, link: LinkId) -> bool:
+        """Whether a link is this instance's own now."""
+        if self.owned is not None:
+            return link in self.owned
+        if self._rule is None or link == _LOCAL or link in self.settings.logins:
+            return True
+        return self._rule.accepts(link)
+
+    def owner(self, link: LinkId) -> Owner | None:
+        """Who has a link; None where several share the hosts and nobody has it."""
+        cluster = self.settings.cluster
+        if cluster is not None and link not in self.owners and self.owns(link):
+            return Owner(cluster.instance, self.settings.started)
+        return self.owners.get(link)
 
     def override(self, device: DeviceId) -> Override:
         """What the configuration says of a device, and what was set where that says nothing."""
@@ -190,3 +233,4 @@ class Registry:
 
 
 _NOTHING = Override()
+_LOCAL = LinkId("outbound")

@@ -255,6 +255,9 @@ class Reports:
     def _unknown(self, device: DeviceId, link: LinkId, _: Now) -> list[Effect]:
         if self._registry.override(device).disabled or device in self._registry.pending:
             return []
+        if self._registry.owned is not None and link not in self._registry.owned:
+            # The rest of what came while another instance took the host.
+            return []
         text = "something came of a device that was never granted to us by this connection"
         return [*self._misconduct.record(BadInput(link, "unknown_device", text, device))]
 

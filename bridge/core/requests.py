@@ -145,12 +145,12 @@ class Requests:
             effects += self._answer(request, data, error)
         return effects
 
-    def gone(self, device: DeviceId) -> list[Effect]:
-        """A device was removed: nobody will answer questions about it any more."""
+    def gone(self, device: DeviceId, why: str = "the device was removed") -> list[Effect]:
+        """A device is not here any more: nobody will answer questions about it."""
         return [
             effect
             for request in self._verifying.pop(device, ())
-            for effect in self._answer(request, {"id": device}, "the device was removed")
+            for effect in self._answer(request, {"id": device}, why)
         ]
 
     def scanned(self, event: RetainedFound) -> list[Effect]:

@@ -96,19 +96,28 @@ class Retained:
         """Which retained topics belong to no device that is known, or is one of those `besides`.
 
         While accounts have not told yet which devices they have, none of theirs is a leftover.
+        Where several instances share the devices, nothing of a device is.
         """
         leftovers = Leftovers()
         kept = self._registry.awaited if self._registry.unlisted else besides
-        prefix = f"{self._registry.settings.topics.base}/"
+        own = self._registry.settings.topics
+        prefix, hosts = f"{own.base}/", own.host("")
+        shared = self._registry.settings.cluster is not None
+        links = self._registry.links.keys() | self._registry.unowned.keys()
         for topic in found:
-            parsed = self._registry.settings.topics.parse(topic)
+            parsed = own.parse(topic)
             if parsed is not None and parsed.about is topics.Inbound.SET:
-                leftovers.commands.append(topic)
+                # Others tell of those for their devices.
+                if not shared or self._registry.find(parsed.name) is not None:
+                    leftovers.commands.append(topic)
+                continue
+            if topic.startswith(hosts):
+                if LinkId(topic.removeprefix(hosts)) not in links:
+                    leftovers.hosts.append(topic)
                 continue
             root, _, rest = topic.removeprefix(prefix).partition("/")
-            if topic.startswith(f"{prefix}bridge/hosts/"):
-                if LinkId(rest.removeprefix("hosts/")) not in self._registry.links:
-                    leftovers.hosts.append(topic)
+            if shared:
+                # Which devices others have is not known here.
                 continue
             if not topic.startswith(prefix) or not _ID.fullmatch(root) or not _is_ours(rest):
                 continue

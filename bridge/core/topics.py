@@ -10,6 +10,7 @@ The layout below the base topic:
     <device>/rpc, <device>/rpc/response
     <device>/<kind>/<n>, .../<value>, .../set, .../set/<key>, .../result, .../event
 
+where several instances share the hosts, each has `bridge/<instance>/...` in place of `bridge/...`,
 and for Home Assistant, below its discovery prefix: device/<id>/config
 """
 
@@ -21,6 +22,9 @@ from enum import Enum
 
 BRIDGE = "bridge"
 """The reserved first level that no device may take."""
+
+HUB = "shelly_bridge"
+"""Home Assistant's id of a bridge that is alone; those of several begin so."""
 
 _PART = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
@@ -54,12 +58,13 @@ class Inbound(Enum):
     GET = "get"
     CALL = "rpc"
     REQUEST = "request"
+    INSTANCE = "instance"
     HOME_ASSISTANT = "home_assistant"
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A topic that somebody published to: `name` is the device or the request's name."""
+    """A topic that somebody published to: `name` is that of a device, request or instance."""
 
     about: Inbound
     name: str
@@ -74,33 +79,44 @@ class Topics:
     """The topics below one base topic, and those of Home Assistant.
 
     `prefix` is that of its discovery, None where it is not wanted; `status` is where it says that
-    it started.
+    it started. `instance` names the bridge where several share the devices.
     """
 
     base: str
     prefix: str | None = None
     status: str | None = None
+    instance: str | None = None
 
     @property
     def state(self) -> str:
         """`online` or `offline`: the bridge itself, and its will."""
-        return f"{self.base}/bridge/state"
+        return self.bridge("state")
 
     def bridge(self, name: str) -> str:
         """One of the bridge's own topics: `info`, `devices`, `health`, `event`, `log`."""
-        return f"{self.base}/bridge/{name}"
+        return f"{self.base}/bridge/{f'{self.instance}/' if self.instance else ''}{name}"
 
     def host(self, link: str) -> str:
         """The state of one connection."""
-        return f"{self.base}/bridge/hosts/{link}"
+        return self.bridge(f"hosts/{link}")
 
     def request(self, name: str) -> str:
         """Where somebody asks the bridge for something."""
-        return f"{self.base}/bridge/request/{name}"
+        return self.bridge(f"request/{name}")
 
     def response(self, name: str) -> str:
         """Where a request's answer goes."""
-        return f"{self.base}/bridge/response/{name}"
+        return self.bridge(f"response/{name}")
+
+    @property
+    def hub(self) -> str:
+        """Home Assistant's id of the bridge itself."""
+        return f"{HUB}_{self.instance}" if self.instance else HUB
+
+    @property
+    def instances(self) -> str | None:
+        """The filter of `info` of all instances, which is retained; None where there is one."""
+        return f"{self.base}/bridge/+/info" if self.instance else None
 
     def device(self, root: str, name: str) -> str:
         """A device's own topic: `availability`, `info`, `state`; `root` is its id or alias."""
@@ -134,6 +150,17 @@ class Topics:
         taken = (f"{self.base}/", _HOME_ASSISTANT, *([f"{self.prefix}/"] if self.prefix else []))
         return is_publishable(topic) and topic != self.status and not topic.startswith(taken)
 
+    @property
+    def scanned(self) -> tuple[str, ...]:
+        """The filters of what is retained and may have been left by former runs.
+
+        Of several instances each looks for its own, and for commands.
+        """
+        if self.instance is None:
+            return (f"{self.base}/#",)
+        commands = f"{self.base}/+/+/+/set"
+        return (self.bridge("#"), commands, f"{commands}/+")
+
     def subscriptions(
         self, aliases: tuple[str, ...] = (), *, calls: bool = False
     ) -> tuple[str, ...]:
@@ -142,7 +169,7 @@ class Topics:
         Those of `<device>/rpc` only with `calls`.
         """
         roots = ("+", *(alias for alias in aliases if "/" in alias))
-        filters = [f"{self.base}/bridge/request/#", *([self.status] if self.status else [])]
+        filters = [self.request("#"), *([self.status] if self.status else [])]
         for root in roots:
             filters += [
                 f"{self.base}/{root}/+/+/set",
@@ -160,10 +187,8 @@ class Topics:
         if not topic.startswith(prefix) or not is_publishable(topic):
             return None
         rest = topic[len(prefix) :]
-        if rest.startswith("bridge/request/"):
-            return Parsed(Inbound.REQUEST, rest.removeprefix("bridge/request/"))
         if rest.startswith("bridge/"):
-            return None
+            return self._about_bridge(topic)
         parts = channel = rest.split("/")
         key = None
         if len(parts) >= 5 and parts[-2] == "set":
@@ -174,6 +199,15 @@ class Topics:
             return Parsed(Inbound.GET, "/".join(parts[:-1]))
         if len(parts) >= 2 and parts[-1] == "rpc":
             return Parsed(Inbound.CALL, "/".join(parts[:-1]))
+        return None
+
+    def _about_bridge(self, topic: str) -> Parsed | None:
+        requests = self.request("")
+        if topic.startswith(requests):
+            return Parsed(Inbound.REQUEST, topic.removeprefix(requests))
+        parts = topic.removeprefix(f"{self.base}/bridge/").split("/")
+        if self.instance is not None and len(parts) == 2 and parts[1] == "info":
+            return Parsed(Inbound.INSTANCE, parts[0])
         return None
 
 

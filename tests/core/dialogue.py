@@ -22,7 +22,7 @@ from bridge.core.events import (
     MessageArrived,
     StatusReported,
 )
-from bridge.core.homeassistant.hub import EVENT_TYPES
+from bridge.core.homeassistant.hub import CLUSTER_EVENT_TYPES, EVENT_TYPES
 from bridge.core.model import (
     DeviceId,
     Grant,
@@ -115,7 +115,11 @@ class Reply:
 
     def happened(self) -> list[str]:
         """The types of what `bridge/event` told."""
-        told = self.on("shelly/bridge/event")
+        told = [
+            publish
+            for publish in self.all(Publish)
+            if publish.topic.startswith("shelly/bridge/") and publish.topic.endswith("/event")
+        ]
         return [jsontext.parse(publish.payload.encode())["type"] for publish in told]
 
 
@@ -129,6 +133,7 @@ class Dialogue:
         self,
         *grants: Grant,
         known: Any = None,
+        disk: Any = None,
         after: Dialogue | None = None,
         visitors: Iterable[Visitor] = (),
         **changes: Any,
@@ -136,7 +141,10 @@ class Dialogue:
         self.settings = settings(**changes)
         self.guard: Guard = after.guard if after else Guard()
         self.topics: dict[DeviceId, set[str]] = {**(after.topics if after else {}), **(known or {})}
-        self.published: dict[DeviceId, Published] = dict(after.published) if after else {}
+        self.published: dict[DeviceId, Published] = {
+            **(after.published if after else {}),
+            **(disk or {}),
+        }
         """What the disk holds of retained topics and of discovery."""
         self.engine = Engine(self.settings, copy.deepcopy(self.topics), dict(self.published))
         self.mono = 1_000.0
@@ -272,7 +280,7 @@ def check(publish: Publish, told: Settings, boxes: Iterable[str] = ("answers/",)
     if publish.lane is Lane.EVENT:
         assert not publish.retain
     size = len(payload.encode())
-    assert size < 65_536 or topic == f"{base}/bridge/devices", f"{size} bytes on {topic}"
+    assert size < 65_536 or topic == told.topics.bridge("devices"), f"{size} bytes on {topic}"
     if not payload:
         return
     if topic.rpartition("/")[2] in _PLAIN and payload in ("online", "offline"):
@@ -282,4 +290,4 @@ def check(publish: Publish, told: Settings, boxes: Iterable[str] = ("answers/",)
     # Raises for NaN, Infinity, duplicate keys and half characters too.
     body = jsontext.parse(payload.encode())
     if topic == told.topics.bridge("event"):
-        assert body["type"] in EVENT_TYPES
+        assert body["type"] in EVENT_TYPES + (CLUSTER_EVENT_TYPES if told.cluster else ())

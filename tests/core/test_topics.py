@@ -222,3 +222,54 @@ def test_a_key_that_can_be_a_level(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "a/b", "a b", "+", "#", "é", "$a", "a\n", "A" * 65])
 def test_a_key_that_cannot(text: str) -> None:
     assert not is_part(text)
+
+
+ATTIC = Topics("home/shelly", prefix="homeassistant", status="ha/status", instance="attic")
+
+
+def test_one_of_several_instances_has_own_topics_of_the_bridge() -> None:
+    assert ATTIC.state == "home/shelly/bridge/attic/state"
+    assert ATTIC.bridge("info") == "home/shelly/bridge/attic/info"
+    assert ATTIC.host("a.shelly.cloud") == "home/shelly/bridge/attic/hosts/a.shelly.cloud"
+    assert ATTIC.request("restart") == "home/shelly/bridge/attic/request/restart"
+    assert ATTIC.response("restart") == "home/shelly/bridge/attic/response/restart"
+    assert (ATTIC.hub, HOME.hub) == ("shelly_bridge_attic", "shelly_bridge")
+    assert (ATTIC.instances, HOME.instances) == ("home/shelly/bridge/+/info", None)
+    # Those of devices are the same, whoever serves them.
+    for name in ("availability", "get"):
+        assert ATTIC.device(DEVICE, name) == f"home/shelly/{DEVICE}/{name}"
+    assert ATTIC.discovery(DEVICE) == HOME.discovery(DEVICE).replace("ha/two", "homeassistant")
+    filters = ATTIC.subscriptions()
+    assert "home/shelly/bridge/attic/request/#" in filters
+    assert not any(each.startswith("home/shelly/bridge/request") for each in filters)
+
+
+@pytest.mark.parametrize(
+    ("topic", "parsed"),
+    [
+        ("bridge/attic/request/device/verify", Parsed(Inbound.REQUEST, "device/verify")),
+        ("bridge/barn/info", Parsed(Inbound.INSTANCE, "barn")),
+        (f"{DEVICE}/relay/0/set", Parsed(Inbound.SET, DEVICE, "relay", 0)),
+        ("bridge/request/restart", None),
+        ("bridge/barn/request/restart", None),
+        ("bridge/barn/state", None),
+        ("bridge/barn/hosts/info", None),
+        ("bridge/info", None),
+    ],
+)
+def test_what_is_told_to_one_of_several_instances(topic: str, parsed: Parsed | None) -> None:
+    assert ATTIC.parse(f"home/shelly/{topic}") == parsed
+
+
+def test_a_bridge_that_is_alone_knows_no_instances() -> None:
+    assert TOPICS.parse("shelly/bridge/barn/info") is None
+    assert TOPICS.parse("shelly/bridge/attic/request/restart") is None
+
+
+def test_where_leftovers_are_looked_for() -> None:
+    assert TOPICS.scanned == ("shelly/#",)
+    assert ATTIC.scanned == (
+        "home/shelly/bridge/attic/#",
+        "home/shelly/+/+/+/set",
+        "home/shelly/+/+/+/set/+",
+    )

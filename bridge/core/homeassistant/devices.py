@@ -21,7 +21,7 @@ from bridge.core.registry import Registry
 ORIGIN = "shelly-mqtt-bridge"
 
 BRIDGE = THE_BRIDGE
-"""Home Assistant's id of the bridge itself; every device is reached by it."""
+"""What Home Assistant's ids of devices and entities begin with, whichever bridge has them."""
 
 LARGEST = 45_000
 """Bytes of a message's components; a device that invents more does not get them all.
@@ -157,7 +157,7 @@ def _description(registry: Registry, device: Device, name: str) -> Options:
         "name": name,
         **_hardware(registry, device),
         "sn": device.id,
-        "via_device": BRIDGE,
+        "via_device": registry.settings.topics.hub,
     }
 
 

@@ -18,7 +18,7 @@ from bridge.core.events import Delivered
 from bridge.core.homeassistant import devices, hub
 from bridge.core.homeassistant.devices import Message
 from bridge.core.model import DeviceId, Now, Published
-from bridge.core.publications import THE_BRIDGE, Publications
+from bridge.core.publications import Publications
 from bridge.core.registry import Registry
 from bridge.core.sharing import same
 from bridge.core.timers import Timers
@@ -78,6 +78,7 @@ class Discovery:
         self._registry = registry
         self._publications = publications
         self._timers = timers
+        self._hub = DeviceId(registry.settings.topics.hub)
         self._published = {owner: same(told) for owner, told in published.items()}
         self._told: set[DeviceId] = set()
         """Whoever was published since the start."""
@@ -91,13 +92,20 @@ class Discovery:
         """Whether Home Assistant is to be told anything."""
         return self._registry.settings.topics.prefix is not None
 
+    @property
+    def owners(self) -> set[DeviceId]:
+        """Whoever Home Assistant was told of, as far as we know."""
+        return set(self._published)
+
     def restore(self, now: Now) -> list[Effect]:
         """Begin: what is no longer served, or wanted at all, is forgotten."""
         served = self._registry.devices.keys() | self._registry.awaited
-        wanted = {*served, THE_BRIDGE} if self.is_wanted else set()
+        wanted = {*served, self._hub} if self.is_wanted else set()
         effects: list[Effect] = []
         for owner in sorted(self._published.keys() - wanted):
             effects += self.forget(owner)
+        for former in self._publications.former_hubs():
+            effects += self._publications.forgotten(former)
         self.bridge_soon(now)
         return effects
 
@@ -110,8 +118,8 @@ class Discovery:
     def bridge_soon(self, now: Now) -> None:
         """Connections came or went."""
         if self.is_wanted:
-            self._since.setdefault(THE_BRIDGE, now.mono)
-            self._timers.set_if_unset(DiscoveryDue(THE_BRIDGE), now.mono + SOON)
+            self._since.setdefault(self._hub, now.mono)
+            self._timers.set_if_unset(DiscoveryDue(self._hub), now.mono + SOON)
 
     def at_once(self, device: Device, now: Now) -> list[Effect]:
         """Channels went: their entities must not see their topics go."""
@@ -162,11 +170,21 @@ class Discovery:
             return []
         return [SaveComponents(owner, ())]
 
+    def take_over(self, owner: DeviceId, published: Published) -> None:
+        """Somebody else told Home Assistant of a device, and from now on we do."""
+        if published:
+            self._published[owner] = same(published)
+
+    def leave(self, owner: DeviceId) -> None:
+        """Somebody else tells of a device from now on: nothing is taken back."""
+        self._published.pop(owner, None)
+        self.forget(owner)
+
     # What there is to tell
 
     def _messages(self, owner: DeviceId) -> list[Message] | None:
         """What Home Assistant should know now; None while nothing is known here."""
-        if owner == THE_BRIDGE:
+        if owner == self._hub:
             return [hub.message(self._registry)]
         device = self._registry.devices.get(owner)
         if device is None or not device.channels:
@@ -175,7 +193,7 @@ class Discovery:
 
     def _waits(self, owner: DeviceId, messages: list[Message], now: Now) -> bool:
         """Whether it is better to tell nothing yet; then the timer is set for the next look."""
-        if owner == THE_BRIDGE:
+        if owner == self._hub:
             patience = LINKS_WAIT if self._gone(owner, messages) else 0.0
             return owner not in self._told and self._is_early(owner, patience, now)
         device = self._registry.devices[owner]

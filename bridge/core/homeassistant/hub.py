@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bridge.core.homeassistant.devices import BRIDGE, Message, origin
+from bridge.core.homeassistant.devices import Message, origin
 from bridge.core.homeassistant.entities import Options, render
 from bridge.core.homeassistant.names import clean
 from bridge.core.registry import Registry
@@ -21,6 +21,9 @@ EVENT_TYPES = (
 )
 """All that `bridge/event` tells."""
 
+CLUSTER_EVENT_TYPES = ("host_unowned",)
+"""What it tells besides where several instances share the hosts."""
+
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
 
 
@@ -29,8 +32,8 @@ def message(registry: Registry) -> Message:
     topics = registry.settings.topics
     frame: Options = {
         "dev": {
-            "ids": [BRIDGE],
-            "name": "Shelly bridge",
+            "ids": [topics.hub],
+            "name": f"Shelly bridge {topics.instance}" if topics.instance else "Shelly bridge",
             "mdl": "shelly-mqtt-bridge",
             "sw": registry.settings.version,
         },
@@ -59,7 +62,7 @@ def message(registry: Registry) -> Message:
             "name": "Event",
             "stat_t": topics.bridge("event"),
             "val_tpl": "{{ dict(value_json, event_type=value_json.type) | to_json }}",
-            "evt_typ": list(EVENT_TYPES),
+            "evt_typ": list(EVENT_TYPES + (CLUSTER_EVENT_TYPES if topics.instance else ())),
             "avty": here,
         },
         **_links(registry, here),
@@ -67,7 +70,7 @@ def message(registry: Registry) -> Message:
     if not registry.settings.manage:
         del components["restart"]
     identified = {
-        component: {"uniq_id": f"{BRIDGE}_{component}", **options}
+        component: {"uniq_id": f"{topics.hub}_{component}", **options}
         for component, options in components.items()
     }
     return Message("", frame, identified)

@@ -31,13 +31,17 @@ class CoursesDue:
     """A timer's key: the next point of every course."""
 
 
+_EMPTY = array("f", [math.nan]) * MOST_POINTS
+
+
 @dataclass(slots=True)
 class _Track:
-    """The points of one value; the first one belongs to the tick `begun`."""
+    """The points of one value, by their ticks; it is followed since the tick `begun`."""
 
     begun: int
     unit: str
-    points: array[float] = field(default_factory=lambda: array("f"))
+    # With room for all of them from the beginning: memory that grows for an hour looks like a leak.
+    points: array[float] = field(default_factory=lambda: _EMPTY[:])
 
 
 class Tracks:
@@ -67,9 +71,7 @@ class Tracks:
                     seen.add(key)
                     self._add(key, value, described.unit)
         for key in self._tracks.keys() - seen:
-            if key[0] in there:
-                self._tracks[key].points.append(math.nan)
-            else:
+            if key[0] not in there:
                 del self._tracks[key]
         self._ticks += 1
         self._at = wall
@@ -78,7 +80,7 @@ class Tracks:
     def of(self, device: DeviceId) -> tuple[Course, ...]:
         """The courses of a device's values."""
         return tuple(
-            Course(kind, number, key, track.unit, self.step, self._at, _values(track))
+            Course(kind, number, key, track.unit, self.step, self._at, self._values(track))
             for (owner, kind, number, key), track in self._tracks.items()
             if owner == device
         )
@@ -89,16 +91,17 @@ class Tracks:
             if len(self._tracks) >= MOST_COURSES:
                 return
             track = self._tracks[key] = _Track(self._ticks, unit)
-        track.points.append(value)
+        track.points[self._ticks] = value
+
+    def _values(self, track: _Track) -> tuple[float | None, ...]:
+        points = track.points[track.begun : self._ticks]
+        return tuple(None if math.isnan(point) else point for point in points)
 
     def _thin(self) -> None:
         """Keep the points of every second tick."""
         for track in self._tracks.values():
-            track.points = track.points[track.begun % 2 :: 2]
+            kept = track.points[::2]
+            track.points = kept + _EMPTY[len(kept) :]
             track.begun = (track.begun + 1) // 2
         self._ticks = (self._ticks + 1) // 2
         self.step *= 2
-
-
-def _values(track: _Track) -> tuple[float | None, ...]:
-    return tuple(None if math.isnan(point) else point for point in track.points)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.core.kinds.kind import Facts
-from bridge.core.model import Access, DeviceId, Json, LinkId, LinkState, SourceKind
+from bridge.core.model import Access, DeviceId, Json, LinkId, LinkState, Owner, SourceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,17 @@ class Connection:
     reconnects: int
     error: str | None
     token_expires: float | None
+    owner: Owner | None = None
+    """Where several instances share the hosts: this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A host or an account that this instance does not have; `error` says why nobody may."""
+
+    id: LinkId
+    owner: Owner | None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,9 @@ class Bridge:
     results: Mapping[str, int]
     """Final results of commands by their status."""
     bad_input: Mapping[str, int]
+    instance: str | None = None
+    """How it is called where several share the hosts."""
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

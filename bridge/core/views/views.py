@@ -16,7 +16,7 @@ from bridge.core.timers import Timers
 from bridge.core.views import devices
 from bridge.core.views.asked import Courses, OneDevice, Overview, Table
 from bridge.core.views.courses import CoursesDue, Tracks
-from bridge.core.views.shown import Bridge, Connection, Course, Device, Rows, Waiting
+from bridge.core.views.shown import Bridge, Connection, Course, Device, Elsewhere, Rows, Waiting
 
 _WORDS = {True: "online", False: "offline", None: "unknown"}
 
@@ -74,6 +74,7 @@ class Views:
 
     def _overview(self) -> Bridge:
         registry = self._registry
+        cluster = registry.settings.cluster
         known = registry.devices.values()
         sources = Counter(
             kind for device in known for kind in {path.kind for path in device.paths.values()}
@@ -94,12 +95,22 @@ class Views:
             events={kind.__name__: count for kind, count in self._events.items()},
             results=dict(self._results),
             bad_input=dict(self._misconduct.counts),
+            instance=None if cluster is None else cluster.instance,
+            elsewhere=tuple(self._elsewhere()),
         )
+
+    def _elsewhere(self) -> Iterator[Elsewhere]:
+        registry = self._registry
+        for link, owner in sorted(registry.owners.items()):
+            if not registry.owns(link):
+                told = registry.unowned.get(link)
+                yield Elsewhere(link, owner, None if told is None else told.error)
 
     def _connections(self) -> Iterator[Connection]:
         counts = Counter(
             link for device in self._registry.devices.values() for link in device.paths
         )
+        shared = self._registry.settings.cluster is not None
         for link in sorted(self._registry.links.values(), key=lambda link: link.id):
             yield Connection(
                 id=link.id,
@@ -110,4 +121,5 @@ class Views:
                 reconnects=link.reconnects,
                 error=link.error,
                 token_expires=link.token_expires,
+                owner=self._registry.owner(link.id) if shared else None,
             )

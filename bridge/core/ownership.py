@@ -1,0 +1,375 @@
+"""Hosts that several instances share come and go: what is taken over, and what is left as it is.
+
+Whoever loses a host says nothing about its devices any more, as somebody else does: nothing is
+set to `offline`, nothing is cleared, and commands for them are the other's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Set
+from typing import Any
+
+from bridge.core.connections import Connections
+from bridge.core.consents import ClearDue, Consents
+from bridge.core.device import Device
+from bridge.core.dispatch import Dispatch
+from bridge.core.effects import (
+    Adopt,
+    DropGrant,
+    Effect,
+    LetGo,
+    Log,
+    Publish,
+    Release,
+    SaveGrant,
+)
+from bridge.core.events import (
+    DeviceLost,
+    DeviceMoved,
+    DevicesListed,
+    GrantRevoked,
+    GrantStored,
+    HostGained,
+    HostLost,
+    HostsKnown,
+    LinkChanged,
+    LinkRemoved,
+)
+from bridge.core.grants import Grants, granted_links
+from bridge.core.homeassistant.discovery import Discovery
+from bridge.core.instances import Instances, UnownedDue
+from bridge.core.model import (
+    Access,
+    Cluster,
+    DeviceId,
+    DeviceOptions,
+    Grant,
+    LinkId,
+    Now,
+    Owner,
+    Published,
+    SourceKind,
+    Visitor,
+)
+from bridge.core.presence import Presence
+from bridge.core.publications import THE_BRIDGE, Publications
+from bridge.core.refill import StatesDue
+from bridge.core.registry import Registry
+from bridge.core.reports import Reports, ThrottleOver
+from bridge.core.timers import Timers
+
+Handler = Callable[[Any, Now], Iterable[Effect]]
+
+_TAKEN = "another instance of the bridge has the host now"
+
+_ALONE = ("state", "info", "devices", "health")
+"""Retained documents of a bridge that was alone, where several are now."""
+
+
+class Ownership:
+    """Takes hosts over and gives them away."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        registry: Registry,
+        publications: Publications,
+        timers: Timers,
+        dispatch: Dispatch,
+        discovery: Discovery,
+        presence: Presence,
+        connections: Connections,
+        reports: Reports,
+        grants: Grants,
+        consents: Consents,
+    ) -> None:
+        self._cluster = cluster
+        self._registry = registry
+        self._publications = publications
+        self._timers = timers
+        self._dispatch = dispatch
+        self._discovery = discovery
+        self._presence = presence
+        self._connections = connections
+        self._reports = reports
+        self._grants = grants
+        self._consents = consents
+        self.instances = Instances(registry, publications, timers, connections, cluster)
+        self._elsewhere: dict[DeviceId, LinkId] = {}
+        """Where hosts are divided for good: devices with consents here, and hosts of others."""
+        self._withdrawn: dict[DeviceId, tuple[LinkId, int]] = {}
+        """Consents that are gone, until their devices' last topics are: host and revision."""
+
+    def handlers(self, alone: Mapping[type, Handler]) -> dict[type, Handler]:
+        """Who answers which event, where a bridge that is `alone` has others or none."""
+        found: dict[type, Handler] = {
+            HostGained: self.gained,
+            HostLost: self.lost,
+            DeviceLost: self.device_lost,
+            HostsKnown: self.instances.known,
+            GrantStored: self.granted,
+            GrantRevoked: self.revoked,
+            DeviceMoved: self.moved,
+        }
+        if self._cluster.shared:
+            for kind in (LinkChanged, LinkRemoved, DevicesListed):
+                found[kind] = self._of_own(alone[kind])
+        return found
+
+    def due(self) -> dict[type, Handler]:
+        """The same for timers."""
+        return {UnownedDue: self.instances.unowned, ClearDue: self.cleared}
+
+    def _of_own(self, handler: Handler) -> Handler:
+        """Ignores what is still said of a link after it was lost."""
+        owns = self._registry.owns
+        return lambda event, now: handler(event, now) if owns(event.link) else []
+
+    # The start
+
+    def restore(
+        self, grants: Iterable[Grant], visitors: Iterable[Visitor]
+    ) -> tuple[list[Effect], list[Grant]]:
+        """The stored grants that are ours from the beginning; what others have is left alone."""
+        effects: list[Effect] = []
+        if THE_BRIDGE in self._publications.former_hubs():
+            base = self._registry.settings.topics.base
+            effects += [Publish(f"{base}/bridge/{name}", "") for name in _ALONE]
+        if self._cluster.shared:
+            mine: list[Grant] = []
+            kept = {THE_BRIDGE, self._registry.settings.topics.hub}
+            kept |= {visitor.device for visitor in visitors}
+            hubs = self._publications.former_hubs()
+            known = {*self._publications.known_devices(), *hubs, *self._discovery.owners}
+            others = known - kept
+        else:
+            mine = [grant for grant in grants if self._is_mine(grant)]
+            others = set(self._elsewhere)
+        for device in others:
+            self._leave(device)
+        return effects, mine
+
+    def _is_mine(self, grant: Grant) -> bool:
+        link = LinkId(grant.host)
+        if self._registry.owns(link):
+            return True
+        self._elsewhere[grant.device] = link
+        self._registry.owners[link] = None
+        return False
+
+    def _comes_back(self, device: DeviceId) -> None:
+        """A device is on no host of others any more."""
+        link = self._elsewhere.pop(device, None)
+        if link is not None and link not in self._elsewhere.values():
+            self._registry.owners.pop(link, None)
+
+    def _leave(self, device: DeviceId) -> list[Effect]:
+        """Keep no account of what is published of a device; what still waits is out of date."""
+        self._discovery.leave(device)
+        topics = self._publications.leave(device)
+        return [LetGo(topics)] if topics else []
+
+    # Hosts
+
+    def gained(self, event: HostGained, now: Now) -> list[Effect]:
+        """A host is ours from now on, or all that belongs to it is told anew."""
+        registry, link = self._registry, event.link
+        if registry.owned is None:
+            return []
+        registry.owned.add(link)
+        registry.owners[link] = Owner(self._cluster.instance, event.since)
+        effects = self.instances.look(now)
+        granted = {grant.device for grant in event.grants}
+        withdrawn = set(event.withdrawn) - granted
+        for device in list(registry.on_link(link)):
+            if device.id in granted or device.paths[link].kind is not SourceKind.INTEGRATOR:
+                continue
+            if device.id in withdrawn:
+                revision = event.revisions.get(device.id, 0)
+                effects += self.revoked(GrantRevoked(device.id, revision), now)
+            else:
+                effects += self.device_lost(DeviceLost(device.id), now)
+        for gone in sorted(withdrawn - registry.devices.keys() - self._withdrawn.keys()):
+            effects += self._take_away(gone, event, now)
+        options = {each.device: each for each in event.options}
+        for grant in event.grants:
+            effects += self._take_over(grant, event, options.get(grant.device), now)
+        self._presence.list_soon(now)
+        return effects
+
+    def _take_over(
+        self, grant: Grant, event: HostGained, options: DeviceOptions | None, now: Now
+    ) -> list[Effect]:
+        """Serve a device; what is published of it stays until the cloud tells how it is."""
+        registry, device = self._registry, grant.device
+        self._stays(device)
+        known = registry.devices.get(device)
+        revision = event.revisions.get(device, 0)
+        if known is not None and self._is_told(known, grant):
+            known.revision = revision
+            return []
+        effects: list[Effect] = []
+        if known is None:
+            registry.set_options(options or DeviceOptions(device))
+            self._inherit(device, event.topics.get(device), event.published.get(device))
+            effects += self._publications.clear_former_roots((device,))
+        if registry.override(device).disabled:
+            return effects + self._consents.hide(device, now)
+        effects += self._grants.adopt(grant)
+        registry.devices[device].revision = revision
+        if known is not None:
+            effects += self._judged(known, now)
+        return effects
+
+    def _take_away(self, device: DeviceId, event: HostGained, now: Now) -> list[Effect]:
+        """A consent was withdrawn while nobody had the host: its device is still published."""
+        revision = event.revisions.get(device, 0)
+        topics, published = event.topics.get(device), event.published.get(device)
+        if not topics and not published:
+            return [DropGrant(device, revision)]
+        self._inherit(device, topics, published)
+        self._withdrawn[device] = event.link, revision
+        return [
+            self._grants.event("consent_revoked", device, now),
+            *self._consents.hide(device, now),
+            self._grants.event("device_removed", device, now),
+        ]
+
+    def _inherit(
+        self, device: DeviceId, topics: Set[str] | None, published: Published | None
+    ) -> None:
+        """Know what the last owner of a device left behind."""
+        self._publications.take_over(device, topics or ())
+        self._discovery.take_over(device, published or ())
+
+    def lost(self, event: HostLost, now: Now) -> list[Effect]:
+        """A host is not ours any more."""
+        registry, link = self._registry, event.link
+        if registry.owned is None or link not in registry.owned:
+            return []
+        registry.owned.discard(link)
+        if link in registry.owners:
+            registry.owners[link] = None
+        effects: list[Effect] = []
+        for device in list(registry.on_link(link)):
+            effects += self._lose(device, link, now)
+        for gone in [each for each, (host, _) in self._withdrawn.items() if host == link]:
+            # The next owner finds it among those that are withdrawn.
+            self._stays(gone)
+            effects += self._leave(gone)
+        effects += self._connections.forget(link, now)
+        return effects + self.instances.look(now)
+
+    # Devices
+
+    def device_lost(self, event: DeviceLost, now: Now) -> list[Effect]:
+        """A device belongs to a host of somebody else now."""
+        known = self._registry.devices.get(event.device)
+        self._stays(event.device)
+        if known is None:
+            return self._leave(event.device)
+        effects: list[Effect] = []
+        for link in granted_links(known):
+            effects += self._lose(known, link, now)
+            effects.append(Release(event.device, SourceKind.INTEGRATOR))
+        return effects
+
+    def _lose(self, device: Device, link: LinkId, now: Now) -> list[Effect]:
+        """A device comes by a link no more, which is nobody's business but its next owner's."""
+        if set(device.paths) != {link}:
+            effects = self._dispatch.drop_link(device.id, link, "host_down", _TAKEN, now)
+            return [*effects, *self._grants.leave(device, link, now), *self._judged(device, now)]
+        effects = self._dispatch.drop_device(device.id, "host_down", _TAKEN, now)
+        for channel in device.channels:
+            self._timers.cancel(ThrottleOver(device.id, channel))
+        self._timers.cancel(StatesDue(device.id))
+        effects += self._leave(device.id)
+        self._registry.drop(device.id)
+        return effects + self._consents.forget(device.id, now, _TAKEN)
+
+    def _judged(self, device: Device, now: Now) -> list[Effect]:
+        return [*self._presence.describe(device, now), *self._presence.judge(device, now)]
+
+    def _stays(self, device: DeviceId) -> None:
+        """Whatever was about to be taken away of a device is not."""
+        self._withdrawn.pop(device, None)
+        self._timers.cancel(ClearDue(device))
+
+    def granted(self, event: GrantStored, now: Now) -> list[Effect]:
+        """A consent was stored, by any instance, or something about it."""
+        grant = event.grant
+        link, known = LinkId(grant.host), self._registry.devices.get(grant.device)
+        if not self._registry.owns(link):
+            return self._not_ours(grant, now)
+        self._comes_back(grant.device)
+        self._withdrawn.pop(grant.device, None)
+        if self._cluster.shared and known is not None and self._is_told(known, grant):
+            # Our own note of what the cloud said comes back to us.
+            known.revision = event.revision
+            return [Adopt(grant)] if known.paths[link].access is Access.NONE else []
+        if known is None and self._cluster.shared:
+            if event.options is not None:
+                self._registry.set_options(event.options)
+            self._inherit(grant.device, event.topics, event.published)
+        return self._consents.granted(event, now)
+
+    def _is_told(self, known: Device, grant: Grant) -> bool:
+        """Whether a consent says nothing that is not known."""
+        return (
+            LinkId(grant.host) in known.paths
+            and grant.control == known.control_saved
+            and (grant.code or known.code) == known.code
+            and (grant.names or known.names) == known.names
+        )
+
+    def _not_ours(self, grant: Grant, now: Now) -> list[Effect]:
+        effects = self.device_lost(DeviceLost(grant.device), now)
+        if self._cluster.shared:
+            return effects
+        self._is_mine(grant)
+        text = f"{grant.device} is on {grant.host}, which is not in this instance's cluster.hosts"
+        return [*effects, Log(logging.WARNING, text), *self.instances.look(now)]
+
+    def moved(self, event: DeviceMoved, now: Now) -> list[Effect]:
+        """The cloud serves a device from another host now, perhaps one of somebody else."""
+        registry = self._registry
+        known = registry.devices.get(event.device)
+        if known is None or event.link not in known.paths or registry.owns(event.to):
+            return self._reports.moved(event, now)
+        effects: list[Effect] = [
+            SaveGrant(event.device, host=event.to, revision=known.revision),
+            *self.device_lost(DeviceLost(event.device), now),
+        ]
+        if not self._cluster.shared:
+            self._elsewhere[event.device] = event.to
+            registry.owners[event.to] = None
+        return effects + self.instances.look(now)
+
+    def revoked(self, event: GrantRevoked, now: Now) -> list[Effect]:
+        """A consent was withdrawn, by any instance; its topics are its owner's to clear."""
+        if not self._cluster.shared:
+            self._comes_back(event.device)
+            return [*self._consents.revoked(event, now), *self.instances.look(now)]
+        known = self._registry.devices.get(event.device)
+        links = [] if known is None else granted_links(known)
+        if known is None and self._registry.override(event.device).disabled:
+            # Its topics went when it was hidden, so nobody else forgets it.
+            return [DropGrant(event.device, event.revision)]
+        if not links:
+            return []
+        # Where it is not told it is that of the consent which was withdrawn.
+        revision = event.revision or (0 if known is None else known.revision)
+        effects = self._consents.revoked(event, now)
+        if event.device in self._registry.devices:
+            return [*effects, DropGrant(event.device, revision, kept=True)]
+        self._withdrawn[event.device] = links[0], revision
+        return effects
+
+    def cleared(self, key: ClearDue, now: Now) -> list[Effect]:
+        """Nothing is left of a device; then its consent may be forgotten too."""
+        effects = self._consents.cleared(key, now)
+        if key.device in self._withdrawn:
+            _, revision = self._withdrawn.pop(key.device)
+            effects.append(DropGrant(key.device, revision))
+        return effects

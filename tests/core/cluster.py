@@ -1,0 +1,331 @@
+"""Several engines with one broker and one registry, and who of them owns which host.
+
+The registry behaves as the shared one does: all instances hear at once of what changed in it, and
+whoever gets a host is told what is stored of its devices.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bridge.core.effects import (
+    DropGrant,
+    Effect,
+    Publish,
+    SaveComponents,
+    SaveGrant,
+    SaveTopics,
+    ScanRetained,
+    SendCommand,
+)
+from bridge.core.events import (
+    BrokerUp,
+    CommandAnswered,
+    DeviceLost,
+    DeviceMoved,
+    GrantRevoked,
+    GrantStored,
+    HostGained,
+    HostLost,
+    RetainedFound,
+    SettingsReported,
+)
+from bridge.core.model import Cluster, DeviceId, Grant, LinkId, Published
+from tests.core import payloads
+from tests.core.dialogue import HOST, OTHER_HOST, WALL, Dialogue, Reply, grant, settings
+from tests.core.homeassistant.guard import Guard
+
+A, B = "attic", "barn"
+SETTINGS = {"sys": {"device": {"name": "Boiler"}}}
+
+
+class Instance(Dialogue):
+    """An engine that shares the hosts with others."""
+
+    def __init__(
+        self,
+        name: str = A,
+        *grants: Grant,
+        patterns: tuple[str, ...] = (),
+        shared: bool = True,
+        together: Together | None = None,
+        **changes: Any,
+    ) -> None:
+        self.name = name
+        self.together = together
+        told = replace(settings().topics, instance=name)
+        given = {"topics": told, "cluster": Cluster(name, patterns, shared), **changes}
+        super().__init__(*grants, **given)
+        if together is not None:
+            self.broker, self.guard = together.broker, together.guard
+
+    def gains(self, *grants: Grant, link: LinkId = HOST, **changes: Any) -> Reply:
+        """A host is this one's from now on; stored is what is given, and nothing else."""
+        revisions = {each.device: 1 for each in grants}
+        return self.says(replace(HostGained(link, WALL, grants, revisions, {}, {}, ()), **changes))
+
+    def introduces(self, name: str, *patterns: str) -> Reply:
+        """Another instance publishes which hosts it may own."""
+        body = json.dumps({"cluster": {"instance": name, "hosts": patterns, "shared": True}})
+        return self.says(self.message(f"shelly/bridge/{name}/info", body))
+
+    def _heard(self, effects: Iterable[Effect]) -> Reply:
+        effects = list(effects)
+        if self.together is not None:
+            self.together.judge(self, effects)
+        return super()._heard(effects)
+
+
+@dataclass
+class Stored:
+    """What the shared registry holds."""
+
+    grants: dict[DeviceId, Grant] = field(default_factory=dict)
+    revisions: dict[DeviceId, int] = field(default_factory=dict)
+    topics: dict[DeviceId, frozenset[str]] = field(default_factory=dict)
+    published: dict[DeviceId, Published] = field(default_factory=dict)
+    withdrawn: dict[DeviceId, str] = field(default_factory=dict)
+    changed: list[DeviceId] = field(default_factory=list)
+    """What the instances have not been told yet."""
+
+    def put(self, given: Grant) -> None:
+        """Store a consent."""
+        self.grants[given.device] = given
+        self.withdrawn.pop(given.device, None)
+        self._count(given.device)
+
+    def delete(self, device: DeviceId) -> None:
+        """Delete one."""
+        self.withdrawn[device] = self.grants.pop(device).host
+        self._count(device)
+
+    def _count(self, device: DeviceId) -> None:
+        self.revisions[device] = self.revisions.get(device, 0) + 1
+        self.changed.append(device)
+
+    def holdings(self, link: LinkId) -> HostGained:
+        """What whoever gets the host is told."""
+        grants = tuple(each for each in self.grants.values() if each.host == link)
+        withdrawn = tuple(each for each, host in self.withdrawn.items() if host == link)
+        devices = {*(each.device for each in grants), *withdrawn}
+        return HostGained(
+            link,
+            WALL,
+            grants,
+            {each: self.revisions[each] for each in devices},
+            {each: self.topics[each] for each in devices & self.topics.keys()},
+            {each: self.published[each] for each in devices & self.published.keys()},
+            (),
+            withdrawn,
+        )
+
+    def write(self, effect: Effect) -> None:
+        """Carry out what concerns the registry."""
+        match effect:
+            case SaveTopics(device, told):
+                self.topics[device] = told
+            case SaveComponents(device, published):
+                self.published[device] = published
+            case DropGrant(device) if self.revisions.get(device) == effect.revision:
+                assert device not in self.grants
+                for table in (self.withdrawn, self.topics, self.published):
+                    table.pop(device, None)
+            case SaveGrant(device) if self.revisions.get(device) == effect.revision:
+                known = self.grants.get(device)
+                if known is not None:
+                    self.grants[device] = replace(known, host=effect.host or known.host)
+                    self.changed.append(device)
+
+
+class Together:
+    """Two instances, the world they serve, and what must hold whatever happens.
+
+    Every retained message of a device must come from the owner of its host, at that moment.
+    """
+
+    def __init__(self, homes: dict[DeviceId, LinkId]) -> None:
+        self.broker: dict[str, str] = {}
+        self.guard = Guard()
+        self.stored = Stored()
+        self.owners: dict[LinkId, str | None] = {HOST: None, OTHER_HOST: None}
+        self.homes = dict(homes)
+        """On which host each device is, or was last."""
+        self.on = dict.fromkeys(homes, False)
+        """Whether each device's relay is on: the truth."""
+        self.rollers = dict.fromkeys(homes, False)
+        """Whether each device moves a shutter in place of its relays."""
+        self.sent: list[tuple[Instance, SendCommand]] = []
+        self.commands: dict[int, bool] = {}
+        """Whether each command is to have a result; by its id."""
+        self.finals: dict[int, list[str]] = {}
+        """The final results of every command, by its id."""
+        self.instances = {name: Instance(name, together=self) for name in (A, B)}
+        for device, link in homes.items():
+            self.consents(device, link)
+
+    # What must hold
+
+    def judge(self, instance: Instance, effects: list[Effect]) -> None:
+        """Hold what an instance does against what it may, and carry it out."""
+        for effect in effects:
+            if isinstance(effect, SaveTopics | SaveComponents | DropGrant):
+                self._check(instance, effect.device, effect)
+            self.stored.write(effect)
+            if isinstance(effect, SendCommand):
+                self.sent.append((instance, effect))
+            elif isinstance(effect, Publish):
+                self._judge(instance, effect)
+
+    def _judge(self, instance: Instance, publish: Publish) -> None:
+        if publish.topic.endswith("/result"):
+            body = json.loads(publish.payload)
+            if (body["status"], body["stage"]) != ("ok", "accepted"):
+                self.finals.setdefault(body["id"], []).append(body["status"])
+        for device in self.homes:
+            if publish.retain and device in publish.topic:
+                self._check(instance, device, publish)
+
+    def _check(self, instance: Instance, device: DeviceId, effect: Effect) -> None:
+        home = self.homes.get(device)
+        if home is not None:
+            owner = self.owners[home]
+            assert owner == instance.name, f"{owner} has it, and {instance.name} did {effect}"
+
+    # What happens
+
+    def gains(self, name: str, link: LinkId) -> None:
+        """An instance gets a host that nobody has, or is told anew what belongs to its own."""
+        if self.owners[link] in (None, name):
+            self.owners[link] = name
+            self.instances[name].says(self.stored.holdings(link))
+            self.instances[name].connects(link)
+            self._poll()
+
+    def loses(self, link: LinkId) -> None:
+        """The owner gives a host away."""
+        name, self.owners[link] = self.owners[link], None
+        if name is not None:
+            self.instances[name].says(HostLost(link))
+
+    def dies(self, name: str) -> None:
+        """An instance is killed and started anew; nobody hears of its commands any more."""
+        self.owners = {link: None if own == name else own for link, own in self.owners.items()}
+        known = self.instances[name]
+        fresh = Instance(name, known=self.stored.topics, disk=self.stored.published, together=self)
+        fresh.mono = known.mono
+        self.instances[name] = fresh
+        for scan in fresh.says(BrokerUp("5", fresh.settings.bridge_id)).all(ScanRetained):
+            found = tuple((topic, payload.encode()) for topic, payload in self.broker.items())
+            fresh.says(RetainedFound(scan.token, found, complete=True))
+        for number in self.commands.keys() - self.finals.keys():
+            self.commands[number] = False
+
+    def tells(self, device: DeviceId, *, on: bool) -> None:
+        """A device switches."""
+        self.on[device] = on
+        owner = self._server(device)
+        if owner is not None and not self.rollers[device]:
+            owner.reports({"switch:0": {"output": on}}, device=device, link=self.homes[device])
+
+    def tells_all(self, device: DeviceId) -> None:
+        """A device tells everything, as it does after its host was connected."""
+        owner = self._server(device)
+        if owner is not None:
+            link = self.homes[device]
+            owner.reports(self.status(device), device=device, link=link, full=True)
+            owner.says(SettingsReported(link, device, SETTINGS))
+
+    def reshapes(self, device: DeviceId) -> None:
+        """Somebody chooses the device's other profile."""
+        self.rollers[device] = not self.rollers[device]
+        self.tells_all(device)
+
+    def status(self, device: DeviceId) -> dict[str, Any]:
+        """The whole status of a device."""
+        if self.rollers[device]:
+            return {**payloads.shutter(), "id": device}
+        whole: dict[str, Any] = {**payloads.two_switches(), "id": device}
+        whole["switch:0"]["output"] = self.on[device]
+        return whole
+
+    def tells_late(self, name: str, device: DeviceId) -> None:
+        """Something comes from a connection that its instance has lost meanwhile."""
+        link = self.homes[device]
+        if self.owners[link] != name:
+            self.instances[name].loses(link)
+            self.instances[name].reports({"switch:0": {"output": True}}, device=device, link=link)
+
+    def commanded(self, device: DeviceId, *, on: bool) -> None:
+        """Somebody publishes a command, and all instances get it."""
+        number = len(self.commands) + 1
+        owner = self._server(device)
+        self.commands[number] = owner is not None
+        body = json.dumps({"state": "ON" if on else "OFF", "id": number})
+        for each in self.instances.values():
+            each.says(each.message(f"shelly/{device}/relay/0/set", body))
+
+    def answered(self, number: int, *, ok: bool) -> None:
+        """The cloud answers one of the commands that it was sent."""
+        if not self.sent:
+            return
+        instance, sent = self.sent.pop(number % len(self.sent))
+        if instance is self.instances[instance.name]:
+            instance.says(CommandAnswered(sent.link, sent.request, ok))
+        if ok:
+            self.tells(sent.device, on=getattr(sent.command, "turn", None) == "on")
+
+    def consents(self, device: DeviceId, link: LinkId) -> None:
+        """The device's owner gives consent, for a device that is on this host."""
+        self.homes[device] = link
+        self.stored.put(grant(device, host=link))
+        self._poll()
+
+    def withdraws(self, device: DeviceId) -> None:
+        """The device's owner withdraws it."""
+        if device in self.stored.grants:
+            self.stored.delete(device)
+            self._poll()
+
+    def moves(self, device: DeviceId, link: LinkId) -> None:
+        """The cloud serves a device from another host from now on."""
+        owner, before = self._server(device), self.homes[device]
+        if owner is not None and link != before:
+            self.homes[device] = link
+            owner.says(DeviceMoved(before, device, link))
+            self._poll()
+
+    def wait(self, seconds: float) -> None:
+        """Time passes."""
+        for each in self.instances.values():
+            each.waits(seconds)
+        self._poll()
+
+    def broker_is_new(self) -> None:
+        """The broker comes back empty."""
+        self.broker.clear()
+        for each in self.instances.values():
+            each.says(BrokerUp("5"))
+
+    def _server(self, device: DeviceId) -> Instance | None:
+        """Who serves a device just now."""
+        name = self.owners[self.homes[device]]
+        return self.instances[name] if name and device in self.stored.grants else None
+
+    def _poll(self) -> None:
+        """Every instance hears of what changed in the registry."""
+        while self.stored.changed:
+            device = self.stored.changed.pop(0)
+            given = self.stored.grants.get(device)
+            revision = self.stored.revisions[device]
+            for name, each in self.instances.items():
+                if given is None:
+                    each.says(GrantRevoked(device, revision))
+                elif self.owners[LinkId(given.host)] == name:
+                    topics = self.stored.topics.get(device, frozenset())
+                    published = self.stored.published.get(device, ())
+                    each.says(GrantStored(given, revision, topics, published))
+                else:
+                    each.says(DeviceLost(device))
