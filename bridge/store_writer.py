@@ -22,7 +22,7 @@ from bridge.threads import CrashHook, Deadline, spawn
 RETRY = 30.0
 """After a failed write (a full disk) the next attempt comes this much later (s)."""
 
-MOST_WAITING = 10_000
+MOST_WAITING = 100_000
 
 _log = logging.getLogger(__name__)
 

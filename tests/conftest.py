@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.brokers import mosquitto_path
-from tests.packages.programs import nginx_path
+from tests.packages.programs import nginx_path, once
+from tests.postgres import PostgresServer, make_cluster, postgres_is_there
 
 settings.register_profile("dev", deadline=None)
 # Other examples in every run find more than the same ones; the blob makes a failure repeatable.
-settings.register_profile("ci", deadline=None, max_examples=500, print_blob=True)
+settings.register_profile("ci", deadline=None, max_examples=300, print_blob=True)
 
 _in_ci = os.environ.get("CI", "").lower() == "true"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if _in_ci else "dev"))
@@ -35,6 +36,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         "chromium": shutil.which("chromium") is not None,
         "mosquitto": mosquitto_path() is not None,
         "nginx": nginx_path() is not None,
+        "postgres": postgres_is_there(),
         "promtool": shutil.which("promtool") is not None,
         "shared_fixtures": SHARED_FIXTURES.is_dir(),
         "systemd": shutil.which("systemd-analyze") is not None,
@@ -56,3 +58,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
     ]
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a `PostgresServer` of a test's own copies; for tests marked `postgres`."""
+    return once(tmp_path_factory, "postgres", make_cluster)
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_cluster: Path) -> Iterator[PostgresServer]:
+    """A server that tests share, and leave running; for tests marked `postgres`."""
+    with PostgresServer(postgres_cluster) as server:
+        yield server

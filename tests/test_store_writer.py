@@ -262,7 +262,7 @@ def test_putting_never_waits_and_memory_is_bounded(disk: Disk, writer: StoreWrit
     begin = time.monotonic()
     for number in range(MOST_WAITING + 100):
         writer.put(DropGrant(DeviceId(f"{number:012x}")))
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 5
     assert writer.stop(Deadline(0.1)) == ["store-writer"]
     disk.full = True
     disk.hold.set()

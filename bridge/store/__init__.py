@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bridge.store.data_dir import DataDirError
-from bridge.store.registry import Proof, ProofReused, Store
+from bridge.store.records import Changes, Holdings, Proof
+from bridge.store.registry import ProofReused, Store
 
-__all__ = ["DataDirError", "Proof", "ProofReused", "Store"]
+__all__ = ["Changes", "DataDirError", "Holdings", "Proof", "ProofReused", "Store"]

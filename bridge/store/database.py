@@ -1,236 +1,108 @@
-"""The SQLite file of the registry: its schema, how it is created, opened and checked.
+"""What the registry needs of a database, and what all its databases have in common.
 
-Knows nothing of what the tables mean.
+The statements are the same for all: `?` stands for a parameter.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
-from bridge.errors import StartError
-from bridge.store.data_dir import DataDirError, create_whole, is_full, start_errors, tighten
+META = {"bridge_id", "callback_secret"}
+"""What no registry is without."""
 
-FILE_NAME = "registry.db"
-SCHEMA_VERSION = 3
-
-_CACHE = 256
-"""KiB of the file that a connection keeps in memory."""
-
-_BUSY_TIMEOUT = 5.0
-"""Seconds to wait while another process writes."""
-_META = {"bridge_id", "callback_secret"}
-
-_PASSING = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    # On a full disk SQLite says this as well, whenever it cannot make its shared memory.
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_PROTOCOL,
-}
-"""What starting again may help against."""
-
-_DISCOVERY = """
-CREATE TABLE discovery (
-    device TEXT PRIMARY KEY,
-    published TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
-
-_LOGINS = """
-CREATE TABLE logins (
-    account TEXT PRIMARY KEY,
-    count INTEGER NOT NULL,
-    base TEXT NOT NULL,
-    access TEXT NOT NULL,
-    refresh TEXT NOT NULL,
-    code TEXT NOT NULL,
-    refused TEXT NOT NULL,
-    refusals INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
-
-_VISITORS = """
-CREATE TABLE visitors (
-    device TEXT PRIMARY KEY,
-    code TEXT NOT NULL,
-    name TEXT NOT NULL,
-    wake_period REAL
-) STRICT, WITHOUT ROWID;
-"""
-
-_OPTIONS = """
-CREATE TABLE options (
-    device TEXT PRIMARY KEY,
-    name TEXT,
-    area TEXT,
-    throttle REAL
-) STRICT, WITHOUT ROWID;
-"""
-
-_SCHEMA = f"""
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE grants (
-    device TEXT PRIMARY KEY,
-    host TEXT NOT NULL,
-    code TEXT NOT NULL,
-    type TEXT NOT NULL,
-    names TEXT NOT NULL,
-    control INTEGER NOT NULL,
-    user TEXT NOT NULL,
-    granted_at REAL NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE device_topics (
-    device TEXT NOT NULL,
-    topic TEXT NOT NULL,
-    PRIMARY KEY (device, topic)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE used_proofs (
-    signed BLOB PRIMARY KEY,
-    body BLOB NOT NULL,
-    expires REAL NOT NULL
-) STRICT, WITHOUT ROWID;
-{_DISCOVERY}{_LOGINS}{_VISITORS}{_OPTIONS}"""
-
-_STEPS = {1: f"{_DISCOVERY}{_LOGINS}{_VISITORS}", 2: _OPTIONS}
-"""Format → what makes the next one of it."""
+Row = tuple[Any, ...]
 
 
-def open_database(directory: Path, *, create: bool, writable: bool) -> sqlite3.Connection:
-    """Open the registry in `directory`, making it if `create` and it is not there.
+class Query(Protocol):
+    """Finds rows, in a transaction or outside of one."""
 
-    Any thread may use the connection, one at a time. Raises `DataDirError` or `StartError`;
-    nothing that is there is ever overwritten.
-    """
-    file = directory / FILE_NAME
-    with start_errors(file), _sqlite_errors(file):
-        if not file.exists():
-            _make_sure_it_is_new(file)
-            if not create:
-                raise DataDirError(f"{file}: there is no registry yet; the first start makes it")
-            create_whole(file, _build)
-        if not os.access(file, os.R_OK | os.W_OK):
-            raise DataDirError(f"{file}: not readable and writable for user {os.getuid()}")
-        tighten(file)
-        connection = _connect(file)
-        try:
-            version = _check(connection, file)
-            if writable:
-                _migrate(connection, version)
-            else:
-                connection.execute("PRAGMA query_only = ON")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    def __call__(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]: ...
 
 
-def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
-    """What was made once, when the registry was created."""
-    return dict(connection.execute("SELECT key, value FROM meta"))
+class Transaction(Protocol):
+    """What can be done while a transaction is open."""
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Every row that a statement finds."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Carry out a statement; how many rows it touched."""
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Carry out a statement for each of these parameters."""
 
 
-def _build(file: Path) -> None:
-    with closing(_connect(file)) as connection:
-        # A write-ahead log with synchronous=FULL is durable at COMMIT for one appended and flushed
-        # write; a rollback journal needs synchronous=EXTRA and several times the writes. It also
-        # lets other processes read while the bridge writes.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(f"{_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
-        connection.executemany(
-            "INSERT INTO meta (key, value) VALUES (?, ?)",
-            [
-                ("bridge_id", secrets.token_hex(4)),
-                ("callback_secret", secrets.token_urlsafe(32)),
-                ("outbound_secret", secrets.token_urlsafe(24)),
-            ],
-        )
+class Database(Protocol):
+    """An open registry. Serves one caller at a time; all methods raise `StoreError`."""
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Every row that a statement finds."""
+
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[Transaction]:
+        """Do all that the body does, or nothing if it raises.
+
+        On return it is on the disk; what is not `durable` gets there seconds later. Durable ones
+        come one after the other, also those of other processes.
+        """
+
+    def snapshot(self) -> AbstractContextManager[Transaction]:
+        """Let the body read the state of one moment."""
+
+    def close(self) -> None:
+        """End it; safe to call twice."""
 
 
-def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{file.absolute().as_uri()}?mode=rw",  # never creates
-        uri=True,
-        timeout=_BUSY_TIMEOUT,
-        isolation_level=None,
-        check_same_thread=False,
+def new_meta() -> list[tuple[str, str]]:
+    """What is made once, with the registry: who we are, and the secrets in our addresses."""
+    return [
+        ("bridge_id", secrets.token_hex(4)),
+        ("callback_secret", secrets.token_urlsafe(32)),
+        ("outbound_secret", new_outbound_secret()),
+    ]
+
+
+def new_outbound_secret() -> str:
+    """The part of the address that devices connect to; the first format had none."""
+    return secrets.token_urlsafe(24)
+
+
+def newer(place: object, version: int, known: int) -> str:
+    """Why a registry of a later format is refused."""
+    return (
+        f"{place}: a newer version of the bridge wrote it (format {version}, this one knows "
+        f"{known}); install that version"
     )
-    # Deleted devices must not stay readable in free pages of the file.
-    connection.execute("PRAGMA secure_delete = ON")
-    # It is read at the start and hardly ever after, so little of it is kept in memory.
-    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-    return connection
 
 
-def _make_sure_it_is_new(file: Path) -> None:
-    """A log without its registry would be replayed into a new one."""
-    log = file.with_name(f"{file.name}-wal")
-    if log.exists():
-        raise DataDirError(f"{file}: the file is gone but {log.name} is there; restore a backup")
+TABLES: dict[str, tuple[Sequence[str], int]] = {
+    "meta": (("key", "value"), 1),
+    "grants": (
+        ("device", "host", "code", "type", "names", "control", '"user"', "granted_at"),
+        1,
+    ),
+    "device_topics": (("device", "topic"), 2),
+    "used_proofs": (("signed", "body", "expires"), 1),
+    "discovery": (("device", "published"), 1),
+    "logins": (
+        ("account", "count", "base", "access", "refresh", "code", "refused", "refusals"),
+        1,
+    ),
+    "visitors": (("device", "code", "name", "wake_period"), 1),
+    "options": (("device", "name", "area", "throttle"), 1),
+}
+"""What every registry holds: for each table its columns, the first so many of which are its key.
+
+`user` is a word of PostgreSQL's own.
+"""
 
 
-def _migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Bring a registry of an earlier format to ours, all at once or not at all."""
-    if version == SCHEMA_VERSION:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        # Another process may have done it since we looked.
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        for step in range(version, SCHEMA_VERSION):
-            for statement in _STEPS[step].split(";"):
-                connection.execute(statement)
-        connection.execute(
-            "INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)",
-            ("outbound_secret", secrets.token_urlsafe(24)),
-        )
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _check(connection: sqlite3.Connection, file: Path) -> int:
-    """The format of the registry, which is whole."""
-    version: int
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
-        raise DataDirError(
-            f"{file}: a newer version of the bridge wrote it (format {version}, this one knows "
-            f"{SCHEMA_VERSION}); install that version, or use another data_dir"
-        )
-    if version not in {*_STEPS, SCHEMA_VERSION}:
-        raise sqlite3.DatabaseError("not a registry of this bridge")
-    (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if result != "ok":
-        raise sqlite3.DatabaseError(" ".join(result.split()))
-    if _META - read_meta(connection).keys():
-        raise sqlite3.DatabaseError("its own id is missing")
-    return version
-
-
-@contextmanager
-def _sqlite_errors(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        text = f"{file}: cannot be opened: {error}"
-        full = is_full(file.parent)
-        if full:
-            text += " (there is no space left on the disk)"
-        code = error.sqlite_errorcode & 0xFF
-        if code in _PASSING or (code == sqlite3.SQLITE_CANTOPEN and full):
-            raise StartError(text) from error
-        raise DataDirError(text) from error
-    except sqlite3.DatabaseError as error:
-        raise DataDirError(
-            f"{file}: damaged ({error}); restore a backup or move it away, "
-            "then every device owner must give consent again"
-        ) from error
+def put(table: str) -> str:
+    """The statement that puts a row in the place of the one with its key."""
+    columns, keys = TABLES[table]
+    new = ", ".join(f"{name} = excluded.{name}" for name in columns[keys:])
+    then = f"UPDATE SET {new}" if new else "NOTHING"
+    into = f"{table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {into} ON CONFLICT ({', '.join(columns[:keys])}) DO {then}"

@@ -1,26 +1,37 @@
-"""The registry on disk: grants, who we are, which topics are retained, which proofs are used.
+"""The registry: grants, who we are, which topics are retained, which proofs are used.
 
-Owns what the tables mean. Knows nothing of HTTP, MQTT or the cloud. Any thread may call any
-method; one at a time is served.
+Owns what the tables mean. Knows nothing of HTTP, MQTT or the cloud, nor of the kind of database.
+Any thread may call any method; one at a time is served.
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
-from sys import intern
 from types import TracebackType
 
 from bridge.core.logins import NONE, Login
 from bridge.core.model import DeviceId, DeviceOptions, Grant, Published, Visitor
 from bridge.errors import BridgeError, StoreError
+from bridge.store import records
 from bridge.store.data_dir import DirectoryLock, prepare
-from bridge.store.database import open_database, read_meta
+from bridge.store.database import Database, Row, Transaction, put
+from bridge.store.journal import Journal, OwnJournal, SharedJournal
+from bridge.store.records import (
+    SELECT_GRANT,
+    SELECT_LOGIN,
+    Belongings,
+    Changes,
+    Holdings,
+    Proof,
+    read_grant,
+    read_published,
+    read_topics,
+)
+from bridge.store.sqlite import SqliteDatabase
 
 PROOF_LIMIT = 10_000
 """Used proofs remembered at a time; each lives for less than three minutes."""
@@ -29,18 +40,21 @@ _LONGEST_WAIT = 5.0
 """Seconds to wait for another thread's turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """Shows that a callback is genuine, and is good for one body only.
-
-    `signed` and `body` are SHA-256 hashes of what was signed and of the body that came with it at
-    `seen`; after `expires` (both unix s) the proof is refused elsewhere and can be forgotten.
-    """
-
-    signed: bytes
-    body: bytes
-    seen: float
-    expires: float
+_SELECT_TOPICS = "SELECT device, topic FROM device_topics"
+_SELECT_PUBLISHED = "SELECT device, published FROM discovery"
+_NOT_GRANTED = " WHERE device NOT IN (SELECT device FROM grants)"
+_SELECT_OPTIONS = "SELECT device, name, area, throttle FROM options"
+_UPDATE_GRANT = (
+    "UPDATE grants SET host = coalesce(?, host), control = coalesce(?, control), "
+    "code = coalesce(?, code) WHERE device = ? AND (host != ? OR control != ? OR code != ?)"
+)
+_PUT_META = put("meta")
+_PUT_GRANT = put("grants")
+_PUT_VISITOR = put("visitors")
+_PUT_OPTIONS = put("options")
+_PUT_TOPIC = put("device_topics")
+_PUT_DISCOVERY = put("discovery")
+_PUT_LOGIN = put("logins")
 
 
 class ProofReused(BridgeError):
@@ -57,12 +71,14 @@ class Store:
     outbound_secret: str
     """The same of the address that devices connect to; empty until the bridge has run once."""
 
-    def __init__(self, connection: sqlite3.Connection, lock: DirectoryLock | None) -> None:
-        self._connection = connection
+    def __init__(
+        self, database: Database, journal: Journal, lock: DirectoryLock | None = None
+    ) -> None:
+        self._database = database
+        self._journal = journal
         self._lock = lock
         self._turn = threading.Lock()
-        self._revisions: dict[DeviceId, int] = {}
-        meta = read_meta(connection)
+        meta: dict[str, str] = dict(database.query("SELECT key, value FROM meta"))
         self.bridge_id = meta["bridge_id"]
         self.callback_secret = meta["callback_secret"]
         self.outbound_secret = meta.get("outbound_secret", "")
@@ -82,20 +98,41 @@ class Store:
             prepare(directory)
         lock = DirectoryLock(directory) if exclusive else None
         try:
-            connection = open_database(directory, create=create, writable=exclusive or writable)
-            return cls(connection, lock)
+            database = SqliteDatabase.open(directory, create=create, writable=exclusive or writable)
+            return cls(database, OwnJournal(), lock)
         except BaseException:
             if lock:
                 lock.release()
             raise
 
+    @classmethod
+    def connect(cls, address: str, *, create: bool = True) -> Store:
+        """Open the registry that several bridges share in PostgreSQL, at `postgresql://…`.
+
+        It is made if `create` and it is not there. Raises `DataDirError` (unusable, or of a newer
+        version) or `StartError` (not to be reached); what is said never shows the password.
+        """
+        # The library is an extra, and nobody else shall wait until it is loaded.
+        from bridge.store.postgres import PostgresDatabase
+
+        database = PostgresDatabase.connect(address, create=create)
+        try:
+            return cls(database, SharedJournal())
+        except BaseException:
+            database.close()
+            raise
+
     def close(self) -> None:
-        """Close the file and let the next bridge in; safe to call twice.
+        """Close it and let the next bridge in; safe to call twice.
 
         A write that hangs is left to end with the process.
         """
-        with suppress(StoreError), self._session() as connection:
-            connection.close()
+        with suppress(StoreError):
+            self._take_turn()
+            try:
+                self._database.close()
+            finally:
+                self._turn.release()
         if self._lock:
             self._lock.release()
 
@@ -110,17 +147,57 @@ class Store:
     ) -> None:
         self.close()
 
+    def run_as(self, instance: str, *, alone: DeviceId) -> None:
+        """Say which of several bridges, each with a registry of its own, has this one.
+
+        One that another had is a copy, and what that one published besides the granted devices is
+        its own business: forgotten here but for what a bridge published of itself as `alone`.
+        """
+        with self._transaction() as work:
+            if work.query("SELECT 1 FROM meta WHERE key = 'instance' AND value = ?", (instance,)):
+                return
+            for table in ("device_topics", "discovery"):
+                work.execute(f"DELETE FROM {table}{_NOT_GRANTED} AND device != ?", (alone,))  # noqa: S608 - our names
+            work.execute(_PUT_META, ("instance", instance))
+
     def grants(self) -> list[Grant]:
         """Every stored grant, by device id."""
-        with self._session() as connection:
-            rows = connection.execute(f"{_SELECT_GRANT} ORDER BY device").fetchall()
-        return [_grant(row) for row in rows]
+        return [read_grant(row) for row in self._query(f"{SELECT_GRANT} ORDER BY device")]
 
     def grant(self, device: DeviceId) -> Grant | None:
         """The grant of one device."""
-        with self._session() as connection:
-            row = connection.execute(f"{_SELECT_GRANT} WHERE device = ?", (device,)).fetchone()
-        return None if row is None else _grant(row)
+        rows = self._query(f"{SELECT_GRANT} WHERE device = ?", (device,))
+        return read_grant(rows[0]) if rows else None
+
+    def hosts(self) -> set[str]:
+        """The hosts whose devices are stored, also of those withdrawn and not forgotten."""
+        return {host for (host,) in self._query(self._journal.hosts)}
+
+    def holdings(self, host: str) -> Holdings:
+        """All that is stored of one host's devices, at one moment."""
+        held = self._journal.held
+        hosts = (host,) * held.count("?")
+        with self._snapshot() as work:
+            grants = work.query(f"{SELECT_GRANT} WHERE host = ? ORDER BY device", (host,))
+            return Holdings(
+                tuple(read_grant(row) for row in grants),
+                self._journal.revisions(work, host),
+                *_belongings(work, held, hosts),
+                tuple(self._journal.withdrawn(work, host)),
+            )
+
+    def belongings(self, devices: Sequence[DeviceId]) -> Belongings:
+        """What is stored of these devices besides their grants, at one moment."""
+        with self._snapshot() as work:
+            return _belongings(work, ", ".join("?" * len(devices)) or "NULL", devices)
+
+    def changes(self, since: int | None) -> Changes | None:
+        """Whose grant or options were stored or deleted, by any bridge, after number `since`.
+
+        Without a number it tells only the newest one. None: that number is no longer known, so
+        that everything must be read anew. A registry of one bridge tells of no changes.
+        """
+        return self._journal.changes(self._query, since)
 
     def put_grant(self, grant: Grant, *, at: float, proof: Proof | None = None) -> bool:
         """Store a grant (`at`: unix s) in place of the device's old one; on return it is on disk.
@@ -128,19 +205,20 @@ class Store:
         False, with nothing changed, if `proof` came with the same body before. Raises
         `ProofReused` if it came with another one.
         """
-        with self._transaction() as connection:
-            if proof and not _use(connection, proof):
+        with self._transaction() as work:
+            if proof and not _use(work, proof):
                 return False
-            connection.execute(_PUT_GRANT, _row(grant, at))
-            self._revisions[grant.device] = self._revisions.get(grant.device, 0) + 1
+            work.execute(_PUT_GRANT, records.grant_row(grant, at))
+            self._journal.consented(work, grant.device)
         return True
 
     def revision(self, device: DeviceId) -> int:
-        """How many consents of a device were stored since the registry was opened.
+        """Which consent of a device was stored last; later ones have higher numbers.
 
-        Writes that come late say which one they are about.
+        Writes that come late say which one they are about. A registry of one bridge counts from
+        when it was opened.
         """
-        return self._revisions.get(device, 0)
+        return self._journal.revision(self._query, device)
 
     def delete_grant(self, device: DeviceId, *, proof: Proof | None = None) -> bool:
         """Delete a device's grant, on return also from the disk; its topics stay listed.
@@ -148,11 +226,14 @@ class Store:
         False if there was none, or if `proof` came with the same body before. Raises
         `ProofReused` as `put_grant`.
         """
-        with self._transaction() as connection:
-            if proof and not _use(connection, proof):
+        with self._transaction() as work:
+            if proof and not _use(work, proof):
                 return False
-            deleted = connection.execute("DELETE FROM grants WHERE device = ?", (device,))
-            return deleted.rowcount > 0
+            self._journal.withdraw(work, device)
+            if not work.execute("DELETE FROM grants WHERE device = ?", (device,)):
+                return False
+            self._journal.changed(work, device)
+            return True
 
     def update_grant(
         self,
@@ -167,18 +248,13 @@ class Store:
 
         A device without a grant is left without.
         """
-        new = {"device": device, "host": host, "control": control, "code": code}
-        with self._transaction() as connection:
-            if revision not in (None, self.revision(device)):
+        new = (host, None if control is None else int(control), code)
+        with self._transaction() as work:
+            if self._is_late(work, device, revision):
                 return
-            connection.execute(
-                "UPDATE grants SET host = coalesce(:host, host), "
-                "control = coalesce(:control, control), code = coalesce(:code, code) "
-                "WHERE device = :device "
-                # The cloud repeats all this at every connect; equal values must not wear the disk.
-                "AND (host != :host OR control != :control OR code != :code)",
-                new,
-            )
+            # The cloud repeats all this at every connect; equal values must not wear the disk.
+            if work.execute(_UPDATE_GRANT, (*new, device, *new)):
+                self._journal.changed(work, device)
 
     def forget_device(
         self, device: DeviceId, *, revision: int | None = None, kept: bool = False
@@ -187,64 +263,52 @@ class Store:
 
         Of one that is `kept`, as it comes by another way too, what is published stays stored.
         """
-        with self._transaction() as connection:
-            if revision not in (None, self.revision(device)):
+        with self._transaction() as work:
+            if self._is_late(work, device, revision):
                 return
-            connection.execute("DELETE FROM grants WHERE device = ?", (device,))
-            connection.execute("DELETE FROM visitors WHERE device = ?", (device,))
+            self._journal.forget(work, device)
+            told = work.execute("DELETE FROM grants WHERE device = ?", (device,))
+            work.execute("DELETE FROM visitors WHERE device = ?", (device,))
             if not kept:
-                connection.execute("DELETE FROM options WHERE device = ?", (device,))
-                connection.execute("DELETE FROM device_topics WHERE device = ?", (device,))
-                connection.execute("DELETE FROM discovery WHERE device = ?", (device,))
+                told += work.execute("DELETE FROM options WHERE device = ?", (device,))
+                work.execute("DELETE FROM device_topics WHERE device = ?", (device,))
+                work.execute("DELETE FROM discovery WHERE device = ?", (device,))
+            if told:
+                self._journal.changed(work, device)
 
     def visitors(self) -> list[Visitor]:
         """The devices that may connect to us, by their ids."""
-        with self._session() as connection:
-            rows = connection.execute(
-                "SELECT device, code, name, wake_period FROM visitors ORDER BY device"
-            ).fetchall()
+        rows = self._query("SELECT device, code, name, wake_period FROM visitors ORDER BY device")
         return [Visitor(*row) for row in rows]
 
     def put_visitor(self, visitor: Visitor) -> None:
         """Store a device that may connect to us; on return it is on disk."""
-        with self._transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO visitors (device, code, name, wake_period) "
-                "VALUES (?, ?, ?, ?)",
-                (visitor.device, visitor.code, visitor.name, visitor.wake_period),
-            )
+        with self._transaction() as work:
+            work.execute(_PUT_VISITOR, astuple(visitor))
 
     def drop_visitor(self, device: DeviceId) -> None:
         """Delete a device that may connect to us; all else that is stored of it stays."""
-        with self._transaction() as connection:
-            connection.execute("DELETE FROM visitors WHERE device = ?", (device,))
+        with self._transaction() as work:
+            work.execute("DELETE FROM visitors WHERE device = ?", (device,))
 
     def options(self) -> list[DeviceOptions]:
         """What was set of devices while the bridge ran, by their ids."""
-        with self._session() as connection:
-            rows = connection.execute(
-                "SELECT device, name, area, throttle FROM options ORDER BY device"
-            ).fetchall()
-        return [DeviceOptions(*row) for row in rows]
+        return [DeviceOptions(*row) for row in self._query(f"{_SELECT_OPTIONS} ORDER BY device")]
 
     def put_options(self, options: DeviceOptions) -> None:
         """Store what was set of a device, in place of what was; on return it is on disk."""
-        with self._transaction() as connection:
-            connection.execute("DELETE FROM options WHERE device = ?", (options.device,))
+        with self._transaction() as work:
+            work.execute("DELETE FROM options WHERE device = ?", (options.device,))
             if not options.is_empty:
-                connection.execute(
-                    "INSERT INTO options (device, name, area, throttle) VALUES (?, ?, ?, ?)",
-                    astuple(options),
-                )
+                work.execute(_PUT_OPTIONS, astuple(options))
+            self._journal.changed(work, options.device)
 
-    def topics(self) -> dict[DeviceId, set[str]]:
-        """The topics that hold, as far as we know, a retained message of a device."""
-        with self._session() as connection:
-            rows = connection.execute("SELECT device, topic FROM device_topics").fetchall()
-        found: dict[DeviceId, set[str]] = {}
-        for device, topic in rows:
-            found.setdefault(device, set()).add(topic)
-        return found
+    def topics(self, *, granted: bool = True) -> dict[DeviceId, set[str]]:
+        """The topics that hold, as far as we know, a retained message of a device.
+
+        Without those of `granted` devices where they come with their hosts, see `holdings`.
+        """
+        return read_topics(self._query(_SELECT_TOPICS + ("" if granted else _NOT_GRANTED)))
 
     def set_topics(self, device: DeviceId, topics: Set[str]) -> None:
         """Replace the list of a device's retained topics.
@@ -252,146 +316,114 @@ class Store:
         After a power cut the last seconds of it may be missing: it is written again as soon as
         the device publishes, and flushing each change would wear out an SD card.
         """
-        with self._session() as connection:
-            rows = connection.execute(
-                "SELECT topic FROM device_topics WHERE device = ?", (device,)
-            ).fetchall()
+        rows = self._query("SELECT topic FROM device_topics WHERE device = ?", (device,))
         known = {topic for (topic,) in rows}
         if known == topics:
             return
-        with self._transaction(durable=False) as connection:
-            connection.executemany(
+        with self._transaction(durable=False) as work:
+            work.executemany(
                 "DELETE FROM device_topics WHERE device = ? AND topic = ?",
                 [(device, topic) for topic in known - topics],
             )
-            connection.executemany(
-                "INSERT OR IGNORE INTO device_topics (device, topic) VALUES (?, ?)",
-                [(device, topic) for topic in topics - known],
-            )
+            work.executemany(_PUT_TOPIC, [(device, topic) for topic in topics - known])
 
-    def published(self) -> dict[DeviceId, Published]:
-        """What Home Assistant was told of each device, as far as we know."""
-        with self._session() as connection:
-            rows = connection.execute("SELECT device, published FROM discovery").fetchall()
-        return {device: _published(device, text) for device, text in rows}
+    def published(self, *, granted: bool = True) -> dict[DeviceId, Published]:
+        """What Home Assistant was told of each device, as far as we know; see `topics`."""
+        rows = self._query(_SELECT_PUBLISHED + ("" if granted else _NOT_GRANTED))
+        return {device: read_published(device, text) for device, text in rows}
 
     def set_published(self, device: DeviceId, published: Published) -> None:
         """Replace what Home Assistant was told of a device; nothing is stored of nothing.
 
         As durable as `set_topics`.
         """
-        with self._transaction(durable=False) as connection:
+        with self._transaction(durable=False) as work:
             if published:
-                connection.execute(
-                    "INSERT OR REPLACE INTO discovery (device, published) VALUES (?, ?)",
-                    (device, json.dumps(published, separators=(",", ":"))),
-                )
+                work.execute(_PUT_DISCOVERY, (device, records.published_text(published)))
             else:
-                connection.execute("DELETE FROM discovery WHERE device = ?", (device,))
+                work.execute("DELETE FROM discovery WHERE device = ?", (device,))
 
     def login(self, account: str) -> Login:
         """What is stored of an account; nothing of one that nobody logged in to."""
-        with self._session() as connection:
-            row = connection.execute(f"{_SELECT_LOGIN} WHERE account = ?", (account,)).fetchone()
-        return NONE if row is None else Login(*row)
+        rows = self._query(f"{SELECT_LOGIN} WHERE account = ?", (account,))
+        return Login(*rows[0]) if rows else NONE
 
     def put_login(self, account: str, login: Login) -> bool:
         """Store a login, on return on the disk; False if there is one with a higher count."""
-        with self._transaction() as connection:
-            row = connection.execute(f"{_SELECT_LOGIN} WHERE account = ?", (account,)).fetchone()
-            stored = NONE if row is None else Login(*row)
+        with self._transaction() as work:
+            rows = work.query(f"{SELECT_LOGIN} WHERE account = ?", (account,))
+            stored = Login(*rows[0]) if rows else NONE
             if stored.count > login.count:
                 return False
             if stored != login:
-                connection.execute(_PUT_LOGIN, (account, *astuple(login)))
+                work.execute(_PUT_LOGIN, (account, *astuple(login)))
         return True
 
     def keep_logins(self, accounts: Collection[str]) -> None:
         """Forget the logins of all other accounts."""
-        with self._transaction() as connection:
-            for (account,) in connection.execute("SELECT account FROM logins").fetchall():
+        with self._transaction() as work:
+            for (account,) in work.query("SELECT account FROM logins"):
                 if account not in accounts:
-                    connection.execute("DELETE FROM logins WHERE account = ?", (account,))
+                    work.execute("DELETE FROM logins WHERE account = ?", (account,))
 
-    @contextmanager
-    def _session(self) -> Iterator[sqlite3.Connection]:
-        if not self._turn.acquire(timeout=_LONGEST_WAIT):
-            raise StoreError("the registry is busy: the disk does not answer in time")
+    def _is_late(self, work: Transaction, device: DeviceId, revision: int | None) -> bool:
+        return revision is not None and self._journal.revision(work.query, device) > revision
+
+    def _query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        self._take_turn()
         try:
-            yield self._connection
-        except sqlite3.Error as error:
-            raise StoreError(f"the registry cannot be used: {error}") from error
+            return self._database.query(sql, parameters)
         finally:
             self._turn.release()
 
     @contextmanager
-    def _transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        with self._session() as connection:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+    def _transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
+        self._take_turn()
+        try:
+            with self._database.transaction(durable=durable) as work:
+                yield work
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Transaction]:
+        self._take_turn()
+        try:
+            with self._database.snapshot() as work:
+                yield work
+        finally:
+            self._turn.release()
+
+    def _take_turn(self) -> None:
+        if not self._turn.acquire(timeout=_LONGEST_WAIT):
+            raise StoreError("the registry is busy: it does not answer in time")
 
 
-_SELECT_GRANT = "SELECT device, host, code, type, names, control, user FROM grants"
-_PUT_GRANT = (
-    "INSERT OR REPLACE INTO grants (device, host, code, type, names, control, user, granted_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
+def _belongings(work: Transaction, held: str, parameters: Sequence[str]) -> Belongings:
+    """Of the devices that `held` finds."""
+    among = f"WHERE device IN ({held})"
+    topics = work.query(f"{_SELECT_TOPICS} {among}", parameters)
+    published = work.query(f"{_SELECT_PUBLISHED} {among}", parameters)
+    options = work.query(f"{_SELECT_OPTIONS} {among} ORDER BY device", parameters)
+    return Belongings(
+        {device: frozenset(found) for device, found in read_topics(topics).items()},
+        {device: read_published(device, text) for device, text in published},
+        tuple(DeviceOptions(*row) for row in options),
+    )
 
 
-_SELECT_LOGIN = "SELECT count, base, access, refresh, code, refused, refusals FROM logins"
-_PUT_LOGIN = (
-    "INSERT OR REPLACE INTO logins "
-    "(account, count, base, access, refresh, code, refused, refusals) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-
-
-def _row(grant: Grant, at: float) -> tuple[object, ...]:
-    names = json.dumps(grant.names)
-    control = int(grant.control)
-    return (grant.device, grant.host, grant.code, grant.type, names, control, grant.user, at)
-
-
-def _grant(row: tuple[DeviceId, str, str, str, str, int, str]) -> Grant:
-    device, host, code, kind, names, control, user = row
-    try:
-        # Few hosts and models for many devices.
-        host, code = intern(host), intern(code)
-        return Grant(device, host, code, kind, tuple(json.loads(names)), bool(control), user)
-    except ValueError as error:
-        raise StoreError(f"the registry is damaged: the names of {device}") from error
-
-
-def _published(device: DeviceId, text: str) -> Published:
-    try:
-        return tuple(
-            (str(part), tuple((str(component), str(platform)) for component, platform in told))
-            for part, told in json.loads(text)
-        )
-    except (ValueError, TypeError) as error:
-        raise StoreError(f"the registry is damaged: the components of {device}") from error
-
-
-def _use(connection: sqlite3.Connection, proof: Proof) -> bool:
+def _use(work: Transaction, proof: Proof) -> bool:
     """Mark a proof as used; False if it was used before for the same body."""
-    connection.execute("DELETE FROM used_proofs WHERE expires < ?", (proof.seen,))
-    row = connection.execute(
-        "SELECT body FROM used_proofs WHERE signed = ?", (proof.signed,)
-    ).fetchone()
-    if row is not None:
-        if row[0] != proof.body:
+    work.execute("DELETE FROM used_proofs WHERE expires < ?", (proof.seen,))
+    rows = work.query("SELECT body FROM used_proofs WHERE signed = ?", (proof.signed,))
+    if rows:
+        if rows[0][0] != proof.body:
             raise ProofReused("the proof was used before for another body")
         return False
-    (count,) = connection.execute("SELECT count(*) FROM used_proofs").fetchone()
+    ((count,),) = work.query("SELECT count(*) FROM used_proofs")
     if count >= PROOF_LIMIT:
         raise StoreError("too many consents at a time")
-    connection.execute(
+    work.execute(
         "INSERT INTO used_proofs (signed, body, expires) VALUES (?, ?, ?)",
         (proof.signed, proof.body, proof.expires),
     )

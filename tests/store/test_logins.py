@@ -12,28 +12,28 @@ from bridge.core.logins import NONE, Login
 from bridge.errors import StoreError
 from bridge.store import Store
 from bridge.store.logins import LoginVault
+from tests.store.places import Place
 
 LOGIN = Login(2, "https://h.example.org", "access-canary", "refresh-canary", "code", "00$11", 1)
 
 
-def test_what_is_stored_is_there_after_a_restart(tmp_path: Path) -> None:
-    with Store.open(tmp_path, exclusive=True) as store:
+def test_what_is_stored_is_there_after_a_restart(place: Place) -> None:
+    with place.open() as store:
         assert store.login("home") == NONE
         assert store.put_login("home", LOGIN)
         assert store.put_login("cabin", replace(LOGIN, count=0))
-    with Store.open(tmp_path, exclusive=False) as store:
+    with place.open() as store:
         assert store.login("home") == LOGIN
         assert store.login("cabin").count == 0
 
 
-def test_a_newer_login_is_not_overwritten(tmp_path: Path) -> None:
-    with Store.open(tmp_path, exclusive=True) as store:
-        vault = LoginVault(store, "home")
-        assert vault.save(LOGIN)
-        assert not vault.save(replace(LOGIN, count=1, access="late"))
-        assert vault.load() == LOGIN
-        assert vault.save(replace(LOGIN, access="next"))
-        assert vault.load().access == "next"
+def test_a_newer_login_is_not_overwritten(store: Store) -> None:
+    vault = LoginVault(store, "home")
+    assert vault.save(LOGIN)
+    assert not vault.save(replace(LOGIN, count=1, access="late"))
+    assert vault.load() == LOGIN
+    assert vault.save(replace(LOGIN, access="next"))
+    assert vault.load().access == "next"
 
 
 def test_a_command_writes_while_a_bridge_runs_and_both_see_it(tmp_path: Path) -> None:
@@ -54,12 +54,16 @@ def test_who_only_reads_cannot_write(tmp_path: Path) -> None:
         store.put_login("home", replace(LOGIN, access="x"))
 
 
-def test_logins_of_accounts_that_are_no_more_are_forgotten(tmp_path: Path) -> None:
+def test_logins_of_accounts_that_are_no_more_are_forgotten(store: Store) -> None:
+    for name in ("home", "cabin"):
+        store.put_login(name, LOGIN)
+    store.keep_logins(["cabin"])
+    assert (store.login("home"), store.login("cabin")) == (NONE, LOGIN)
+
+
+def test_nobody_else_can_read_them(tmp_path: Path) -> None:
     with Store.open(tmp_path, exclusive=True) as store:
-        for name in ("home", "cabin"):
-            store.put_login(name, LOGIN)
-        store.keep_logins(["cabin"])
-        assert (store.login("home"), store.login("cabin")) == (NONE, LOGIN)
+        store.put_login("home", LOGIN)
     for file in tmp_path.glob("registry.db*"):
         assert file.stat().st_mode & 0o077 == 0
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from bridge.core.model import DeviceId, DeviceOptions
 from bridge.store import Store
+from tests.store.places import Place
 
 DEVICE = DeviceId("a8032abe54dc")
 OTHER = DeviceId("0cb815fd44e1")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path, exclusive=True) as opened:
-        yield opened
-
-
-def test_options_outlive_the_process(tmp_path: Path) -> None:
+def test_options_outlive_the_process(place: Place) -> None:
     kept = [DeviceOptions(OTHER, name="Boiler"), DeviceOptions(DEVICE, area="Cellar", throttle=5.0)]
-    with Store.open(tmp_path, exclusive=True) as store:
+    with place.open() as store:
         for options in kept:
             store.put_options(options)
-    with Store.open(tmp_path, exclusive=True) as store:
+    with place.open() as store:
         assert store.options() == kept
 
 

@@ -1,21 +1,17 @@
 from __future__ import annotations
 
-import os
-import resource
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from bridge.core.model import DeviceId, Grant
 from bridge.errors import StoreError
 from bridge.store import Proof, ProofReused, Store
-from bridge.store.database import FILE_NAME
 from bridge.store.registry import PROOF_LIMIT
+from tests.store.places import Place
 
 DEVICE = DeviceId("a8032abe54dc")
 OTHER = DeviceId("b0a732000001")
@@ -25,46 +21,29 @@ GRANT = Grant(
 PROOF = Proof(b"signed", b"body", seen=100.0, expires=200.0)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "data", exclusive=True) as opened:
-        yield opened
-
-
 @contextmanager
-def reopened(store: Store, directory: Path) -> Iterator[Store]:
+def reopened(store: Store, place: Place) -> Iterator[Store]:
     store.close()
-    with Store.open(directory, exclusive=True) as again:
+    with place.open() as again:
         yield again
 
 
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """No file can grow beyond 1 KiB."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_id_and_secret_are_made_once(store: Store, tmp_path: Path) -> None:
+def test_id_and_secret_are_made_once(store: Store, place: Place) -> None:
     first = store.bridge_id, store.callback_secret
     assert len(bytes.fromhex(store.bridge_id)) == 4
     assert len(store.callback_secret) >= 32
-    with reopened(store, tmp_path / "data") as again:
+    with reopened(store, place) as again:
         assert (again.bridge_id, again.callback_secret) == first
 
 
 PUBLISHED = (("", (("last_seen", "sensor"), ("relay_0", "switch"))), ("relay_1", (("a", "b"),)))
 
 
-def test_what_home_assistant_was_told_is_kept(store: Store, tmp_path: Path) -> None:
+def test_what_home_assistant_was_told_is_kept(store: Store, place: Place) -> None:
     store.set_published(DEVICE, (("", (("relay_0", "light"),)),))
     store.set_published(DEVICE, PUBLISHED)
     store.set_published(OTHER, PUBLISHED[:1])
-    with reopened(store, tmp_path / "data") as again:
+    with reopened(store, place) as again:
         assert again.published() == {DEVICE: PUBLISHED, OTHER: PUBLISHED[:1]}
         again.set_published(OTHER, ())
         again.set_published(OTHER, ())
@@ -77,29 +56,41 @@ def test_what_home_assistant_was_told_goes_with_the_device(store: Store) -> None
     assert store.published() == {}
 
 
+def test_a_copy_of_another_bridges_registry_has_nothing_to_clear_of_it(
+    store: Store, place: Place
+) -> None:
+    alone, east = DeviceId("shelly_bridge"), DeviceId("shelly_bridge_east")
+    store.put_grant(GRANT, at=1.0)
+    for device in (DEVICE, OTHER, alone, east):
+        store.set_topics(device, {f"shelly/{device}"})
+        store.set_published(device, PUBLISHED)
+    store.run_as("west", alone=alone)
+    assert store.topics().keys() == store.published().keys() == {DEVICE, alone}
+    # From now on it is its own.
+    store.set_topics(OTHER, {"shelly/x"})
+    with reopened(store, place) as again:
+        again.run_as("west", alone=alone)
+        assert again.topics().keys() == {DEVICE, alone, OTHER}
+        again.run_as("east", alone=alone)
+        assert again.topics().keys() == {DEVICE, alone}
+
+
 @pytest.mark.parametrize("text", ["{", "1", "[1]", "[[1]]", '[["", 5]]', '[["", [["a"]]]]'])
-def test_a_damaged_record_is_named(store: Store, tmp_path: Path, text: str) -> None:
-    with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME)) as connection:
-        connection.execute("INSERT INTO discovery VALUES (?, ?)", (DEVICE, text))
-        connection.commit()
+def test_a_damaged_record_is_named(store: Store, place: Place, text: str) -> None:
+    store.set_published(DEVICE, PUBLISHED)
+    place.execute(f"UPDATE discovery SET published = '{text}'")  # noqa: S608 - our text
     with pytest.raises(StoreError, match=f"components of {DEVICE}"):
         store.published()
-
-
-def test_every_registry_has_its_own_secret(store: Store, tmp_path: Path) -> None:
-    with Store.open(tmp_path / "other", exclusive=True) as other:
-        assert other.callback_secret != store.callback_secret
-        assert other.bridge_id != store.bridge_id
 
 
 def test_repr_does_not_show_the_secret(store: Store) -> None:
     assert store.callback_secret not in repr(store)
 
 
-def test_grants_survive_a_restart(store: Store, tmp_path: Path) -> None:
+def test_grants_survive_a_restart(store: Store, place: Place) -> None:
     assert store.put_grant(GRANT, at=100.0)
     assert store.put_grant(replace(GRANT, device=OTHER, names=()), at=100.0)
-    with reopened(store, tmp_path / "data") as again:
+    with reopened(store, place) as again:
         assert again.grants() == [GRANT, replace(GRANT, device=OTHER, names=())]
         one, other = again.grants()
         assert one.host is other.host
@@ -135,18 +126,6 @@ def test_a_device_granted_anew_is_not_forgotten_by_an_older_wish(store: Store) -
     assert store.topics()
 
 
-def test_a_forgotten_device_leaves_nothing_in_the_file(store: Store, tmp_path: Path) -> None:
-    store.put_grant(replace(GRANT, names=("a very private name",)), at=100.0)
-    store.set_topics(DEVICE, {"shelly/a8032abe54dc/relay/0"})
-    store.forget_device(DEVICE, revision=1)
-    assert store.topics() == {}
-    assert store.grants() == []
-    store.close()
-    content = b"".join(file.read_bytes() for file in (tmp_path / "data").iterdir())
-    assert b"private" not in content
-    assert DEVICE.encode() not in content
-
-
 def test_update_changes_only_what_is_given(store: Store) -> None:
     store.put_grant(GRANT, at=100.0)
     store.update_grant(DEVICE, control=True)
@@ -162,24 +141,25 @@ def test_update_does_not_bring_a_withdrawn_grant_back(store: Store) -> None:
     assert store.grants() == []
 
 
-def test_topics_are_replaced_per_device(store: Store, tmp_path: Path) -> None:
+def test_topics_are_replaced_per_device(store: Store, place: Place) -> None:
     store.set_topics(DEVICE, frozenset({"a", "b"}))
     store.set_topics(OTHER, frozenset({"c"}))
     store.set_topics(DEVICE, frozenset({"b", "d"}))
-    with reopened(store, tmp_path / "data") as again:
+    with reopened(store, place) as again:
         assert again.topics() == {DEVICE: {"b", "d"}, OTHER: {"c"}}
         again.set_topics(OTHER, frozenset())
         assert again.topics() == {DEVICE: {"b", "d"}}
 
 
-def test_equal_values_are_not_written_again(store: Store, tmp_path: Path) -> None:
-    store.put_grant(GRANT, at=100.0)
-    store.set_topics(DEVICE, {"a", "b"})
-    log = tmp_path / "data" / "registry.db-wal"
-    before = log.read_bytes()
-    store.set_topics(DEVICE, {"b", "a"})
-    store.update_grant(DEVICE, host=GRANT.host, control=GRANT.control, code=GRANT.code)
-    assert log.read_bytes() == before
+def test_what_is_known_of_devices_without_a_grant_can_be_read_alone(store: Store) -> None:
+    store.put_grant(GRANT, at=1)
+    told = (("", (("relay_0", "switch"),)),)
+    for device in (DEVICE, OTHER):
+        store.set_topics(device, {f"shelly/{device}/info"})
+        store.set_published(device, told)
+    assert store.topics(granted=False) == {OTHER: {f"shelly/{OTHER}/info"}}
+    assert store.published(granted=False) == {OTHER: told}
+    assert store.topics().keys() == store.published().keys() == {DEVICE, OTHER}
 
 
 def test_a_proof_is_good_once(store: Store) -> None:
@@ -204,10 +184,10 @@ def test_a_proof_of_a_withdrawal_of_nothing_counts_as_used(store: Store) -> None
         store.put_grant(GRANT, at=101.0, proof=replace(PROOF, body=b"2"))
 
 
-def test_proofs_survive_a_restart(store: Store, tmp_path: Path) -> None:
+def test_proofs_survive_a_restart(store: Store, place: Place) -> None:
     store.put_grant(GRANT, at=100.0, proof=PROOF)
     with (
-        reopened(store, tmp_path / "data") as again,
+        reopened(store, place) as again,
         pytest.raises(ProofReused),
     ):
         again.put_grant(GRANT, at=101.0, proof=replace(PROOF, body=b"2"))
@@ -224,20 +204,6 @@ def test_the_memory_of_proofs_is_bounded_and_empties_by_itself(store: Store) -> 
         store.put_grant(GRANT, at=199.0, proof=replace(PROOF, seen=199.0))
     assert store.grants() == []
     assert store.put_grant(GRANT, at=200.5, proof=replace(PROOF, seen=200.5))
-
-
-def test_a_full_disk_is_an_error_and_passes(store: Store, tmp_path: Path) -> None:
-    store.put_grant(GRANT, at=100.0)
-    with full_disk():
-        with pytest.raises(StoreError):
-            store.put_grant(replace(GRANT, device=OTHER), at=101.0, proof=PROOF)
-        with pytest.raises(StoreError):
-            store.set_topics(DEVICE, {"a"})
-        assert store.grants() == [GRANT]
-    assert store.put_grant(replace(GRANT, device=OTHER), at=102.0, proof=PROOF)
-    with reopened(store, tmp_path / "data") as again:
-        assert [grant.device for grant in again.grants()] == [DEVICE, OTHER]
-        assert again.topics() == {}
 
 
 def test_a_closed_store_says_so(store: Store) -> None:
@@ -268,37 +234,3 @@ def test_many_threads_may_write_at_once(store: Store) -> None:
     for thread in threads:
         thread.join(30)
     assert len(store.grants()) == 40
-
-
-def test_a_reader_sees_what_the_running_bridge_stores(store: Store, tmp_path: Path) -> None:
-    with Store.open(tmp_path / "data", exclusive=False) as reader:
-        store.put_grant(GRANT, at=100.0)
-        assert reader.grants() == [GRANT]
-        assert reader.callback_secret == store.callback_secret
-        with pytest.raises(StoreError):
-            reader.put_grant(replace(GRANT, code="changed"), at=101.0)
-    assert store.grants() == [GRANT]
-
-
-def test_nobody_else_can_read_the_files(store: Store, tmp_path: Path) -> None:
-    store.put_grant(GRANT, at=100.0)
-    directory = tmp_path / "data"
-    assert directory.stat().st_mode & 0o777 == 0o700
-    for file in directory.iterdir():
-        assert file.stat().st_mode & 0o777 == 0o600, file
-    assert {file.name for file in directory.iterdir()} == {
-        "lock",
-        "registry.db",
-        "registry.db-shm",
-        "registry.db-wal",
-    }
-
-
-def test_it_holds_no_descriptor_after_close(tmp_path: Path) -> None:
-    def descriptors() -> int:
-        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counts, opens nothing else
-
-    Store.open(tmp_path, exclusive=True).close()
-    before = descriptors()
-    Store.open(tmp_path, exclusive=True).close()
-    assert descriptors() == before

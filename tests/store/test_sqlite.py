@@ -12,7 +12,7 @@ import pytest
 from bridge.core.model import DeviceId, DeviceOptions, Grant
 from bridge.errors import StartError
 from bridge.store import DataDirError, Store
-from bridge.store.database import FILE_NAME
+from bridge.store.sqlite import FILE_NAME
 
 GRANT = Grant(DeviceId("a8032abe54dc"), "h.shelly.cloud", "code", "relay", ("name",) * 9, False)
 
@@ -208,10 +208,19 @@ def test_a_format_that_cannot_be_taken_over_stays_as_it_was(first_format: Path) 
 
 
 def test_a_busy_registry_is_not_called_damaged(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.store.database._BUSY_TIMEOUT", 0.0)
+    monkeypatch.setattr("bridge.store.sqlite._BUSY_TIMEOUT", 0.0)
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(StartError) as caught:
             Store.open(file.parent, exclusive=True)
         assert not isinstance(caught.value, DataDirError)
+
+
+def test_every_registry_has_its_own_secret(tmp_path: Path) -> None:
+    with (
+        Store.open(tmp_path / "one", exclusive=True) as one,
+        Store.open(tmp_path / "other", exclusive=True) as other,
+    ):
+        assert other.callback_secret != one.callback_secret
+        assert other.bridge_id != one.bridge_id
