@@ -22,6 +22,7 @@ from bridge.sources.account_link import AccountLink, Way
 from bridge.sources.account_tokens import AccountTokens, Vault
 from bridge.sources.base import Sink
 from bridge.sources.credentials import Credentials
+from bridge.sources.gate import Gate
 from bridge.sources.session import PATH
 from bridge.sources.timing import Timing
 from bridge.threads import CrashHook, Deadline
@@ -49,6 +50,8 @@ class AccountSettings:
     reconnect_longest: float = 60.0
     resolve: Resolver = same_address
     timing: Timing = field(default_factory=Timing)
+    exclusive: bool = False
+    """It is not connected unless it is owned, as others may have it."""
 
 
 def login_address(page: str, client_id: str, redirect: str, state: str) -> str:
@@ -100,9 +103,66 @@ class AccountSource:
     ) -> None:
         self.name = settings.name
         self._settings = settings
+        self._vault = vault
+        self._sink = sink
+        self._on_crash = on_crash
+        self._register_secret = register_secret
         self._http = make_http(settings)
-        self._tokens = make_tokens(settings, self._http, vault, register_secret)
-        self._link = AccountLink(
+        self._tokens = self._make_tokens()
+        self._link: AccountLink | None = None
+        """None while it is not owned."""
+        self._gate: Gate | None = None
+        self._ended: list[AccountLink] = []
+        """Those before, as far as they may still live."""
+        self._lock = threading.Lock()
+        """Guards what follows: start and stop come from another thread than the rest."""
+        self._started = False
+        self._stopped = False
+        if not settings.exclusive:
+            self._link = self._make_link(sink)
+
+    def start(self) -> None:
+        """Log in and connect, unless it has to be owned."""
+        with self._lock:
+            if self._started or self._stopped or self._settings.exclusive:
+                return
+            self._started = True
+            if self._link is not None:
+                self._link.start()
+
+    def own(self, link: LinkId) -> None:
+        """Log in and connect; what others stored meanwhile of the login is used."""
+        with self._lock:
+            if self._stopped or self._link is not None or not self.serves(link):
+                return
+            self._ended = [each for each in self._ended if each.join(Deadline(0))]
+            self._tokens = self._make_tokens()
+            self._gate = Gate(self._sink)
+            self._link = self._make_link(self._gate)
+            self._link.start()
+
+    def disown(self, link: LinkId, deadline: Deadline) -> bool:
+        """Close the connection at once, and tell no more of it.
+
+        Tells whether it is closed for sure by the deadline; to ask again only waits.
+        """
+        if not self.serves(link):
+            return True
+        with self._lock:
+            if self._gate is not None and self._link is not None:
+                self._gate.shut()
+                self._link.request_stop()
+                self._ended.append(self._link)
+                self._gate = self._link = None
+            ended = list(self._ended)
+        return all(each.session.closed(deadline) for each in ended)
+
+    def _make_tokens(self) -> AccountTokens:
+        return make_tokens(self._settings, self._http, self._vault, self._register_secret)
+
+    def _make_link(self, sink: Sink) -> AccountLink:
+        settings = self._settings
+        return AccountLink(
             LinkId(settings.name),
             Way(settings.wss_port, PATH, settings.context, settings.resolve),
             self._http,
@@ -110,43 +170,36 @@ class AccountSource:
             sink,
             Backoff(settings.reconnect_first, settings.reconnect_longest),
             settings.timing,
-            on_crash,
+            self._on_crash,
             shared=settings.include_shared,
             native_rpc=settings.native_rpc,
+            predecessor=self._ended[-1].session if self._ended else None,
         )
-        self._lock = threading.Lock()
-        """Guards what follows: start and stop come from another thread than the rest."""
-        self._started = False
-        self._stopped = False
-
-    def start(self) -> None:
-        """Log in and connect."""
-        with self._lock:
-            if not self._started and not self._stopped:
-                self._started = True
-                self._link.start()
 
     def serves(self, link: LinkId) -> bool:
         """Whether the link is this account."""
-        return link == self._link.link
+        return link == self.name
 
     def send(self, command: SendCommand) -> CommandNotSent | None:
         """Send a command by the account's connection."""
-        if not self.serves(command.link):
+        link = self._link
+        if link is None or not self.serves(command.link):
             text = "there is no such account"
             return CommandNotSent(command.link, command.request, "host_down", text)
-        return self._link.send(command)
+        return link.send(command)
 
     def refresh(self, link: LinkId, device: DeviceId) -> RefreshAnswered | None:
         """Ask the cloud for the device's whole state."""
-        if not self.serves(link) or not self._link.ask(device):
+        ours = self._link
+        if ours is None or not self.serves(link) or not ours.ask(device):
             return RefreshAnswered(link, device, "failed")
         return None
 
     def reconnect(self, link: LinkId) -> None:
         """Close the account's connection and open it again."""
-        if self.serves(link):
-            self._link.reconnect()
+        ours = self._link
+        if ours is not None and self.serves(link):
+            ours.reconnect()
 
     def login_address(self, redirect: str, state: str) -> str:
         """Where somebody logs in to the account; see `login_address`."""
@@ -159,17 +212,21 @@ class AccountSource:
         Tells whether the account is another user's than before.
         """
         another = self._tokens.take(code)
-        self._link.reconnect()
+        self.reconnect(LinkId(self.name))
         return another
 
     def beats(self) -> dict[str, int]:
         """See `Source.beats`."""
-        return self._link.beats()
+        with self._lock:
+            links = [*self._ended, *([] if self._link is None else [self._link])]
+        return {name: count for each in links for name, count in each.beats().items()}
 
     def stop(self, deadline: Deadline) -> list[str]:
         """Close everything."""
         with self._lock:
             self._stopped = True
+            links = [*self._ended, *([] if self._link is None else [self._link])]
         self._http.close()
-        self._link.request_stop()
-        return self._link.join(deadline)
+        for link in links:
+            link.request_stop()
+        return [name for link in links for name in link.join(deadline)]

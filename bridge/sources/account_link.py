@@ -83,7 +83,9 @@ class AccountLink:
         *,
         shared: bool,
         native_rpc: bool,
+        predecessor: CloudSession | None = None,
     ) -> None:
+        """`predecessor` is a stopped session of the same account; its end is waited for."""
         self.link = link
         self._way = way
         self._tokens = tokens
@@ -111,30 +113,30 @@ class AccountLink:
             renewed=self._renewed,
             stuck=self.reconnect,
         )
-        self._session = CloudSession(link, self, sink, backoff, on_crash, timing)
+        self.session = CloudSession(link, self, sink, backoff, on_crash, timing, predecessor)
         self._on_crash = on_crash
 
     def start(self) -> None:
         """Begin to connect; once."""
         self._errands.start(self._on_crash)
-        self._session.start()
+        self.session.start()
 
     def request_stop(self) -> None:
         """Begin to end; returns at once."""
         self._errands.request_stop()
-        self._session.request_stop()
+        self.session.request_stop()
 
     def join(self, deadline: Deadline) -> list[str]:
         """Wait for all threads; gives the names of those that still live."""
-        return [*self._session.join(deadline), *self._errands.join(deadline)]
+        return [*self.session.join(deadline), *self._errands.join(deadline)]
 
     def beats(self) -> dict[str, int]:
         """See `Source.beats`."""
-        return self._session.beats() | self._errands.beats()
+        return self.session.beats() | self._errands.beats()
 
     def reconnect(self) -> None:
         """Close the connection and open it again."""
-        self._session.reconnect()
+        self.session.reconnect()
 
     # For the source, on the engine's thread
 
@@ -154,7 +156,7 @@ class AccountLink:
 
     def _pass_on(self, command: SendCommand, *, up_down: bool) -> CommandNotSent | None:
         text = cloud.encode_command(command, up_down=up_down)
-        return self._session.send(Outgoing(command.request, text, command.deadline))
+        return self.session.send(Outgoing(command.request, text, command.deadline))
 
     # For the session, on its threads
 

@@ -20,6 +20,7 @@ from bridge.core.hosts import HostRule, is_host_name
 from bridge.core.model import DeviceId, Grant, Json, LinkId, LinkState, SourceKind
 from bridge.httpclient import HttpClient, Resolver, same_address
 from bridge.sources.base import Sink
+from bridge.sources.gate import Gate
 from bridge.sources.integrator_host import IntegratorHost, Shared
 from bridge.sources.session import PATH, CloudSession, Outgoing
 from bridge.sources.timing import Timing
@@ -46,6 +47,8 @@ class IntegratorSettings:
     reconnect_longest: float = 60.0
     resolve: Resolver = same_address
     timing: Timing = field(default_factory=Timing)
+    exclusive: bool = False
+    """Nothing is connected that is not owned, as others may have it."""
 
 
 def fetch_token(http: HttpClient, settings: IntegratorSettings) -> dict[str, Json]:
@@ -82,12 +85,14 @@ class IntegratorSource:
         self._hosts: dict[LinkId, IntegratorHost] = {}
         self._ending: dict[LinkId, CloudSession] = {}
         self._places: dict[DeviceId, LinkId] = {}
+        self._owned: dict[LinkId, Gate] = {}
+        """Only where hosts have to be owned."""
         self._stopped = False
 
     def start(self) -> None:
-        """Open the connections that the configuration names."""
+        """Open the connections that the configuration names, unless they have to be owned."""
         with self._lock:
-            if self._stopped:
+            if self._stopped or self._settings.exclusive:
                 return
             for host in self._settings.hosts:
                 self._host(LinkId(host))
@@ -95,6 +100,36 @@ class IntegratorSource:
     def serves(self, link: LinkId) -> bool:
         """Whether the link is one of this integrator's hosts."""
         return link in self._hosts
+
+    def own(self, link: LinkId) -> None:
+        """Connect to a host from now on, if anything is wanted of it."""
+        with self._lock:
+            if self._stopped or link in self._owned:
+                return
+            self._owned[link] = Gate(self._shared.sink)
+            devices = [device for device, place in self._places.items() if place == link]
+            if devices or link in self._settings.hosts:
+                host = self._host(link)
+                for device in devices:
+                    host.add(device)
+
+    def disown(self, link: LinkId, deadline: Deadline) -> bool:
+        """Close a host's connection at once, and tell no more of it; forgets its devices.
+
+        Tells whether it is closed for sure by the deadline; to ask again only waits.
+        """
+        with self._lock:
+            gate = self._owned.pop(link, None)
+            if gate is not None:
+                gate.shut()
+                self._places = {
+                    device: place for device, place in self._places.items() if place != link
+                }
+            host = self._hosts.pop(link, None)
+            if host is not None:
+                self._ending[link] = host.release()
+            session = self._ending.get(link)
+        return session is None or session.closed(deadline)
 
     def adopt(self, grant: Grant) -> LinkChanged | None:
         """Serve a granted device on its host, or say that it is not allowed (any more)."""
@@ -114,7 +149,8 @@ class IntegratorSource:
             if self._places.get(device, to) != to:
                 self._leave(device)
             self._places[device] = to
-            self._host(to).add(device)
+            if not self._settings.exclusive or to in self._owned:
+                self._host(to).add(device)
         return None
 
     def release(self, device: DeviceId) -> None:
@@ -164,9 +200,10 @@ class IntegratorSource:
 
     def _leave(self, device: DeviceId) -> None:
         place = self._places.pop(device, None)
-        if place is None:
+        host = None if place is None else self._hosts.get(place)
+        if place is None or host is None:
             return
-        if self._hosts[place].remove(device) and place not in self._settings.hosts:
+        if host.remove(device) and place not in self._settings.hosts:
             self._ending[place] = self._hosts.pop(place).release()
 
     def _host(self, link: LinkId) -> IntegratorHost:
@@ -179,6 +216,7 @@ class IntegratorSource:
                 self._shared,
                 Backoff(settings.reconnect_first, settings.reconnect_longest),
                 self._ending.pop(link, None),
+                self._owned.get(link, self._shared.sink),
             )
             host.session.start()
         return host

@@ -68,18 +68,19 @@ class IntegratorHost:
         shared: Shared,
         backoff: Backoff,
         predecessor: CloudSession | None,
+        sink: Sink,
     ) -> None:
         self.link = link
         self._endpoint = endpoint
         self._shared = shared
-        self._sink = shared.sink
+        self._sink = sink
         self._lock = threading.Lock()
         """Guards what follows; held for moments only."""
         self._verification = Verification(shared.timing.answer_limit)
         self._settings = SettingsQueue()
         self._released = False
         self.session = CloudSession(
-            link, self, shared.sink, backoff, shared.on_crash, shared.timing, predecessor
+            link, self, sink, backoff, shared.on_crash, shared.timing, predecessor
         )
 
     # For the source, on the engine's thread

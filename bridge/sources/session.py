@@ -137,6 +137,9 @@ class CloudSession:
         self._sending = threading.Lock()
         self._attempt: Attempt | None = None
         self._socket: CloudSocket | None = None
+        self._apart = threading.Event()
+        """There is no connection, and none is being opened."""
+        self._apart.set()
         self._last_received = 0.0
         self._last_ping = 0.0
         self._quick_closes = 0
@@ -184,6 +187,18 @@ class CloudSession:
         self._hurry.set()
         self._break_off("the bridge does not need it any more")
         self.wake()
+
+    def closed(self, deadline: Deadline) -> bool:
+        """Whether, after a stop was requested, the connection is closed for sure; waits for it.
+
+        The peer does not have to be told more; the reader may still be busy with what came.
+        """
+        if not self._stopping.is_set():
+            return False
+        with self._guard:
+            # A connection that is known here was shut by the stop.
+            closed = self._apart.is_set() or self._socket is not None
+        return closed or self._apart.wait(deadline.remaining())
 
     def beats(self) -> dict[str, int]:
         """See `Source.beats`."""
@@ -251,6 +266,7 @@ class CloudSession:
             opened_at = time.monotonic()
             self._run(connection, token)
         except PeerError as error:
+            self._apart.set()
             if isinstance(error, TokenBrokenError):
                 self._owner.token_refused(token)
             elif isinstance(error, NotServedError):
@@ -263,6 +279,7 @@ class CloudSession:
         attempt = Attempt(f"cloud-{self.link}-open", self._timing.open_limit)
         with self._guard:
             self._attempt = attempt
+            self._apart.clear()
             if self._stopping.is_set():
                 attempt.abort()
         try:
@@ -319,6 +336,8 @@ class CloudSession:
             with self._guard:
                 self._socket = None
             connection.abort("it was ended here")
+            # What was shut is closed for the peer, whatever the writer still waits for.
+            self._apart.set()
             with self._sending:
                 connection.close()
             self._give_back()

@@ -65,6 +65,7 @@ class AccountDriver(CloudDriver):
         shared: bool = False,
         native_rpc: bool = False,
         timing: Timing = FAST,
+        exclusive: bool = False,
     ) -> None:
         self.account: Account = world.add_account(EMAIL, PASSWORD)
         lamp = world.add_device("SNSW-001P16EU", account=self.account)
@@ -94,6 +95,7 @@ class AccountDriver(CloudDriver):
             reconnect_longest=0.2,
             resolve=self.resolve,
             timing=timing,
+            exclusive=exclusive,
         )
         self.source: AccountSource = AccountSource(
             settings, self.vault, self.recorder, self.recorder.crashed, self.registered.append

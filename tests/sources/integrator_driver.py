@@ -54,6 +54,7 @@ class IntegratorDriver(CloudDriver):
         allowed: tuple[str, ...] = ("*.shelly.cloud",),
         token: str | None = None,
         timing: Timing = TIMING,
+        exclusive: bool = False,
     ) -> None:
         lamp = world.add_device("SNSW-001P16EU")
         super().__init__(world, lamp, world.add_device("SNSN-0024X", online=False))
@@ -70,6 +71,7 @@ class IntegratorDriver(CloudDriver):
             reconnect_longest=0.2,
             resolve=self.resolve,
             timing=timing,
+            exclusive=exclusive,
         )
         self.source: IntegratorSource = IntegratorSource(
             settings, self.recorder, self.recorder.crashed, self.tokens.append

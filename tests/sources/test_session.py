@@ -290,9 +290,11 @@ def test_delays_grow_to_the_longest_and_differ(keep: Maker) -> None:
     downs = [at for at, _ in kept.owner.in_state(LinkState.BACKOFF)]
     ups = [at for at, _ in kept.owner.in_state(LinkState.CONNECTING)][1:]
     delays = [up - down for up, down in zip(ups, downs, strict=False)]
-    for delay, middle in zip(delays, [0.06, 0.12, 0.24, 0.24, 0.24, 0.24], strict=True):
+    pairs = list(zip(delays, [0.06, 0.12, 0.24, 0.24, 0.24, 0.24], strict=True))
+    for delay, middle in pairs:
         assert 0.5 * middle <= delay < min(1.5 * middle, 0.24) + 0.1
-    assert any(abs(a - b) > 0.001 for a, b in pairwise(delays[2:]))
+    # Of the longest each second one is not shortened.
+    assert any(abs(delay / middle - 1) > 0.05 for delay, middle in pairs)
 
 
 def test_no_delay_is_longer_than_the_longest(keep: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -441,3 +443,67 @@ def test_the_token_is_told_to_nobody(keep: Maker, caplog: pytest.LogCaptureFixtu
     seen = f"{caplog.text} {kept.owner.states!r} {kept.recorder.events!r} {kept.owner.refused!r}"
     assert TOKEN.text not in seen
     assert "c2VjcmV0LWNhbmFyeQ" not in seen
+
+
+# Whether it is closed for sure
+
+
+def test_nothing_is_closed_for_sure_before_the_stop(keep: Maker) -> None:
+    kept = keep(talk)
+    kept.owner.wait(LinkState.CONNECTED)
+    assert not kept.session.closed(Deadline(0))
+
+
+def test_a_connection_is_closed_although_what_came_by_it_is_still_worked_on(keep: Maker) -> None:
+    closed, busy, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        accept_websocket(connection)
+        connection.sendall(frame(b"{}"))
+        swallow(connection)
+        closed.set()
+
+    kept = keep(serve, PATIENT)
+
+    def work(data: bytes) -> None:
+        assert data == b"{}"
+        busy.set()
+        assert go_on.wait(10)
+
+    kept.owner.frame = work  # type: ignore[method-assign]  # an engine that is busy
+    assert busy.wait(10)
+    kept.session.request_stop()
+    told = kept.session.closed(Deadline(0))
+    ended = closed.wait(10)
+    go_on.set()
+    assert told
+    assert ended
+
+
+def test_a_connection_that_is_being_opened_is_not_closed_for_sure(
+    keep: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, go_on = threading.Event(), threading.Event()
+
+    def late(*_: object) -> None:
+        opening.set()
+        assert go_on.wait(10)
+        raise PeerError("it was ended")
+
+    monkeypatch.setattr("bridge.sources.session.open_socket", late)
+    kept = keep(talk)
+    assert opening.wait(10)
+    kept.session.request_stop()
+    told = kept.session.closed(Deadline(0))
+    go_on.set()
+    assert not told
+    assert kept.session.closed(Deadline(10))
+
+
+def test_whoever_waits_for_a_token_has_no_connection(keep: Maker) -> None:
+    kept = keep(talk)
+    kept.owner.token_error = AuthError("not now")
+    kept.session.reconnect()
+    kept.owner.wait(LinkState.AUTH_REQUIRED)
+    kept.session.request_stop()
+    assert kept.session.closed(Deadline(0))
