@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bridge.core.effects import Effect, Log, Publish
+from bridge.core.effects import Effect, LetGo, Log, Publish
 from bridge.core.engine import Engine
 from bridge.core.events import Event, MessageArrived, Vitals
 from bridge.core.model import Now
@@ -143,6 +143,10 @@ class EngineLoop:
                 elif isinstance(effect, Log):
                     _log.log(effect.level, "%s", effect.text)
                 else:
+                    if isinstance(effect, LetGo):
+                        # It is about what came before it, and not about what follows.
+                        self._publish(publications)
+                        publications = []
                     answer = self._executors[type(effect)](effect)
                     if answer is not None:
                         answers += self._engine.handle(answer, _now())

@@ -10,6 +10,7 @@ from bridge.core.effects import (
     Adopt,
     CallDevice,
     DropGrant,
+    LetGo,
     Move,
     Reconnect,
     Refresh,
@@ -28,6 +29,7 @@ from bridge.core.effects import (
 from bridge.core.model import SourceKind
 from bridge.engine_loop import Executor
 from bridge.mqtt.client import MqttAdapter
+from bridge.mqtt.outbox import Outbox
 from bridge.sources.integrator import IntegratorSource
 from bridge.sources.router import Router
 from bridge.store_writer import StoreWriter
@@ -46,6 +48,7 @@ def executors(
     outbound: OutboundSource | None,
     writer: StoreWriter,
     mqtt: MqttAdapter,
+    outbox: Outbox,
     desk: Desk,
     restart: Callable[[], None],
 ) -> dict[type, Executor]:
@@ -66,6 +69,7 @@ def executors(
         Restart: lambda _: restart(),
         Show: desk.show,
         ScanRetained: lambda effect: mqtt.request_scan(effect.token),
+        LetGo: lambda effect: outbox.let_go(effect.topics),
         Release: release,
     }
     if outbound is not None:

@@ -37,6 +37,11 @@ class Inbox:
                 self._drained.wait(1.0)
             self._add(event)
 
+    def push(self, event: Event) -> None:
+        """Add an event even if the inbox is full, for those who tell little and must not wait."""
+        with self._lock:
+            self._add(event)
+
     def offer(self, event: Event) -> bool:
         """Add an event if there is room, and tell whether there was; never waits."""
         with self._lock:

@@ -15,6 +15,7 @@ import pytest
 from bridge.core.effects import (
     Adopt,
     Effect,
+    LetGo,
     Log,
     Publish,
     Reconnect,
@@ -158,6 +159,20 @@ def test_the_effects_of_the_start_come_first(run: Runner) -> None:
     running.tell("x")
     wait_until(lambda: running.done)
     assert running.topics() == ["first"]
+
+
+def test_what_is_let_go_is_what_was_published_before(run: Runner) -> None:
+    done: list[object] = []
+    script: dict[str, list[Effect]] = {
+        "a": [Publish("t", "old"), LetGo(frozenset("t")), Publish("t", "new")]
+    }
+    running: Running = run(
+        Scripted(script), executors={LetGo: lambda _: done.extend(running.batches)}
+    )
+    running.tell("a")
+    wait_until(lambda: len(running.done) == 2)
+    assert done == [[Publish("t", "old")]]
+    assert running.batches[-1] == [Publish("t", "new")]
 
 
 def test_very_many_effects_of_the_start_are_no_stuck_engine() -> None:

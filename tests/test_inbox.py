@@ -37,6 +37,16 @@ def test_a_full_inbox_refuses_an_offer_and_makes_a_put_wait() -> None:
     assert len(inbox) == 1
 
 
+def test_a_push_never_waits_and_keeps_the_order() -> None:
+    inbox = Inbox(capacity=2, reserve=0)
+    for text in "abcd":
+        inbox.push(BrokerDown(text))
+    assert [event.text for event in inbox.take(0) if isinstance(event, BrokerDown)] == list("abcd")
+    inbox.close()
+    inbox.push(BrokerDown("e"))
+    assert not inbox.take(0)
+
+
 def test_closing_wakes_everybody_and_what_is_there_can_still_be_taken() -> None:
     inbox = Inbox(capacity=1)
     inbox.put(BrokerDown("a"))

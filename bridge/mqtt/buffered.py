@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from contextlib import suppress
 
 READ_SIZE = 16 * 1024
 """Bytes that are read at once; no TLS record is longer."""
+
+_NO_LINGER = struct.pack("ii", 1, 0)
+"""Closing throws away what waits, and the peer is told so (socket(7), SO_LINGER)."""
 
 MOST_GATHERED = 256 * 1024
 """Bytes that wait to be written; beyond them the writer is told to wait."""
@@ -83,6 +87,12 @@ class BufferedSocket:
     def setblocking(self, flag: bool) -> None:
         """See `socket.socket.setblocking`."""
         self._sock.setblocking(flag)
+
+    def abort(self) -> None:
+        """Close the socket, and let nothing of what was written go out any more."""
+        with suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self._sock.close()
 
     def close(self) -> None:
         """Close the socket, after what it still takes: paho closes it with its last packet."""

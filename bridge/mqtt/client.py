@@ -49,6 +49,7 @@ _UNACKNOWLEDGED = 2.0
 class MqttAdapter:
     """Puts the outbox's publications on the broker and gives the engine what comes from there.
 
+    `instance` names the bridge where several share the base topic.
     `sink` takes events and never waits; a message that it has no room for goes to `on_overload`.
     `on_other_bridge` is called with the id of a bridge that is online on our base topic; then
     nothing is published and the thread ends. All of them are called by the thread `mqtt`.
@@ -62,6 +63,7 @@ class MqttAdapter:
         *,
         base_topic: str,
         bridge_id: str,
+        instance: str | None = None,
         subscriptions: tuple[str, ...],
         sink: Callable[[Event], bool],
         on_overload: Callable[[MessageArrived], None],
@@ -72,7 +74,7 @@ class MqttAdapter:
     ) -> None:
         self._settings = settings
         self._outbox = outbox
-        self._topics = Topics(base_topic)
+        self._topics = Topics(base_topic, instance=instance)
         self._bridge_id = bridge_id
         self._subscriptions = subscriptions
         self._sink = sink
@@ -91,6 +93,7 @@ class MqttAdapter:
         self._scan_wakeup: Wakeup | None = None
         self._stopping: tuple[Deadline, Publish] | None = None
         self._alone = False
+        self._outdated = False
         self._owner: str | None = None
         self.connected = False
         """Whether the broker has taken us and our subscriptions."""
@@ -148,6 +151,17 @@ class MqttAdapter:
                 wakeup.close()
         return alive
 
+    def break_off(self) -> None:
+        """Connect anew, since what is on its way on this connection may be old; any thread may ask.
+
+        A command that waited behind a cut network would look new when it arrives at last.
+        """
+        self._outdated = True
+        with self._lock:
+            wakeup = self._wakeup
+        if wakeup is not None:
+            wakeup.wake()
+
     def request_scan(self, token: int) -> RetainedFound | None:
         """List what is retained below the base topic; the answer comes through the sink.
 
@@ -167,7 +181,7 @@ class MqttAdapter:
 
     def _scan(self, token: int, wakeup: Wakeup) -> None:
         try:
-            scan = scan_retained(self._settings, [f"{self._topics.base}/#"], wakeup=wakeup)
+            scan = scan_retained(self._settings, self._topics.scanned, wakeup=wakeup)
         except ConnectFailed:
             scan = Scan((), complete=False)
         found = RetainedFound(token, scan.topics, scan.complete)
@@ -241,12 +255,18 @@ class MqttAdapter:
     def _serve(self, connection: Connection, wakeup: Wakeup) -> None:
         """Publish and listen until the connection ends or we are to stop."""
         self.connects += 1
+        self._outdated = False
         longest = min(_LONGEST_STEP, self._settings.keepalive / 8)
         self._publisher.attach(connection)
-        connection.subscribe(self._subscriptions)
+        others = self._topics.instances
+        connection.subscribe(self._subscriptions, retained=() if others is None else (others,))
         begin = time.monotonic()
         while connection.lost is None and not wakeup.stopped:
             self.beats += 1
+            if self._outdated:
+                connection.lost = "what is on its way may be old"
+                connection.abort()
+                break
             wait = self._publisher.work(connection)
             if self._reports.waiting or self._publisher.receipts:
                 wait = min(wait, _TELL_AGAIN)

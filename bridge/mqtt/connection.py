@@ -287,19 +287,27 @@ class Connection:
         gathers = self._sock is not None and self._sock.gathers
         return gathers or bool(self._client.want_write())
 
-    def subscribe(self, filters: Sequence[str], qos: int = 1, *, stored: bool = False) -> None:
-        """Ask for messages; on MQTT 5 stored ones come only if `stored`. See `subscribed`."""
-        self.subscribed = not filters
-        self._filters = filters
-        if not filters:
+    def subscribe(
+        self,
+        filters: Sequence[str],
+        qos: int = 1,
+        *,
+        stored: bool = False,
+        retained: Sequence[str] = (),
+    ) -> None:
+        """Ask for messages; on MQTT 5 stored ones come only if `stored`. See `subscribed`.
+
+        Those of the filters in `retained`, which are asked for besides, come in any case.
+        """
+        self._filters = [*filters, *retained]
+        self.subscribed = not self._filters
+        if not self._filters:
             return
         if self.version == V5:
-            options = SubscribeOptions(
-                qos, retainAsPublished=True, retainHandling=0 if stored else 2
-            )
-            self._client.subscribe([(text, options) for text in filters])
+            wanted = [(text, stored) for text in filters] + [(text, True) for text in retained]
+            self._client.subscribe([(text, _options(qos, stored=each)) for text, each in wanted])
         else:
-            self._client.subscribe([(text, qos) for text in filters])
+            self._client.subscribe([(text, qos) for text in self._filters])
 
     def publish(self, publish: Publish, payload: bytes) -> tuple[int, bool]:
         """Write a publication; its id, and whether the broker will acknowledge it."""
@@ -366,6 +374,13 @@ class Connection:
             self.step(deadline.remaining(), wakeup)
         self.close()
 
+    def abort(self) -> None:
+        """End it at once; nothing that was handed over goes out after this."""
+        self.lost = self.lost or "broken off"
+        if self._sock is not None:
+            self._sock.abort()
+            self._sock = None
+
     def close(self) -> None:
         """End it without a word; safe twice."""
         self.lost = self.lost or "closed"
@@ -379,6 +394,10 @@ def _properties(packet: int, **values: object) -> Properties:
     for name, value in values.items():
         setattr(properties, name, value)
     return properties
+
+
+def _options(qos: int, *, stored: bool) -> SubscribeOptions:
+    return SubscribeOptions(qos, retainAsPublished=True, retainHandling=0 if stored else 2)
 
 
 def _publish_properties(publish: Publish) -> Properties:

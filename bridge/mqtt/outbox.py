@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 from bridge.core.effects import Lane, Publish
 
@@ -46,6 +46,7 @@ class Outbox:
         """With the number of the put since which something of the topic waits."""
         self._refill: OrderedDict[str, Publish] = OrderedDict()
         self._events: deque[tuple[float, int, Publish]] = deque()
+        self._gone: set[str] = set()
         self._puts = 0
         self._states_turn = False
         self._hungry = False
@@ -160,6 +161,26 @@ class Outbox:
             for topic, publish in newest.items():
                 if topic not in self._state:
                     self._refill.setdefault(topic, publish)
+
+    def let_go(self, topics: Set[str]) -> None:
+        """Drop the states of topics that somebody else publishes to from now on.
+
+        What was taken already, whoever took it learns by `taken_away`; events stay.
+        """
+        with self._lock:
+            for topic in topics & self._state.keys():
+                del self._state[topic]
+            for topic in topics & self._refill.keys():
+                del self._refill[topic]
+            self._gone |= topics
+
+    def taken_away(self) -> Set[str]:
+        """Topics that were let go since the last call."""
+        if not self._gone:
+            return self._gone
+        with self._lock:
+            gone, self._gone = self._gone, set()
+        return gone
 
     def calm(self) -> None:
         """Let all that waits in the STATE lane wait in the REFILL lane instead.

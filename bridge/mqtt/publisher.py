@@ -101,6 +101,7 @@ class Publisher:
 
     def detach(self) -> None:
         """The connection ended; what is not acknowledged waits again, except events."""
+        self._let_go()
         in_flight = [
             publish
             for number, (publish, _) in self._in_flight.items()
@@ -116,6 +117,17 @@ class Publisher:
         in_flight = [publish for publish in in_flight if publish.topic not in topics]
         self._outbox.give_back([*in_flight, *self._aside.values()])
         self._aside.clear()
+
+    def _let_go(self) -> None:
+        """What somebody else publishes from now on must not be sent again."""
+        gone = self._outbox.taken_away()
+        if not gone:
+            return
+        for number, (publish, _) in self._in_flight.items():
+            if publish.topic in gone and publish.lane is not Lane.EVENT:
+                self._superseded.add(number)
+        for topic in gone & self._aside.keys():
+            del self._aside[topic]
 
     def acknowledge(self, number: int, problem: str | None) -> None:
         """The broker has publication `number`, or refused it because of `problem`."""
@@ -142,6 +154,7 @@ class Publisher:
 
     def work(self, connection: Connection) -> float:
         """Hand over what may be handed over now; seconds until there may be more to do."""
+        self._let_go()
         if connection.want_write:
             return _FOREVER
         room = self._window - len(self._in_flight)

@@ -31,7 +31,7 @@ TOPIC_LIMIT = 200_000
 BYTE_LIMIT = 64 * 1024 * 1024
 
 SILENCE = 1.0
-"""A scan is complete when nothing came for so long (s)."""
+"""A scan is complete when no other retained topic came for so long (s)."""
 
 OWNER_TIME = 1.5
 """Seconds to wait for two retained messages, once it is clear that there is something."""
@@ -161,12 +161,15 @@ def _collect(
         if deadline.passed or wakeup.stopped or connection.lost is not None:
             return Scan(tuple(found.items()), complete=False)
         connection.step(min(deadline.remaining(), _STEP), wakeup)
-        if connection.messages or not connection.subscribed:
+        if not connection.subscribed:
             silence = Deadline(SILENCE)
         while connection.messages:
             message = connection.messages.popleft()
             if not message.retain:
                 continue
+            # What is published anew meanwhile may never end.
+            if message.topic not in found:
+                silence = Deadline(SILENCE)
             found[message.topic] = bytes(message.payload)
             size += len(message.payload)
             if len(found) > limit or size > BYTE_LIMIT:

@@ -22,6 +22,16 @@ def ends() -> Iterator[tuple[BufferedSocket, socket.socket]]:
         yield BufferedSocket(ours), theirs
 
 
+def until_reset(end: socket.socket) -> int:
+    received = 0
+    try:
+        while data := end.recv(65_536):
+            received += len(data)
+    except ConnectionResetError:
+        return received
+    raise AssertionError("it ended in order")
+
+
 def everything(end: socket.socket, size: int) -> bytes:
     data = b""
     while len(data) < size:
@@ -133,3 +143,19 @@ def test_closing_sends_what_was_gathered(ends: tuple[BufferedSocket, socket.sock
     buffered.close()
     assert theirs.recv(100) == b"goodbye"
     assert theirs.recv(100) == b""
+
+
+def test_an_abort_throws_away_what_was_written() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+    with theirs:
+        ours.setblocking(False)
+        buffered = BufferedSocket(ours)
+        sent = 0
+        with suppress(BlockingIOError):
+            while sent < 100 * MOST_GATHERED:
+                sent += buffered.send(bytes(65_536))
+        buffered.abort()
+        theirs.settimeout(5)
+        assert until_reset(theirs) < sent - MOST_GATHERED

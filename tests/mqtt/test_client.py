@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from bridge.core.effects import Lane, Publish
-from bridge.core.events import Delivered
+from bridge.core.events import Delivered, RetainedFound
 from bridge.simulator.broker import Broker
 from tests.brokers import Peer, free_port, publish_properties, wait_until
 from tests.mqtt.rig import BASE, CLIENT_ID, COMMAND, RELAY, STATE, Rig, published, state
@@ -175,6 +175,57 @@ def test_the_base_topic_is_taken_when_nobody_is_there(
         rig.wait_up(2)
         assert rig.ups[1].owner is None
     assert not rig.others
+
+
+@BOTH
+def test_an_instance_has_a_will_of_its_own_and_hears_of_the_others(
+    broker: Broker, protocol: str
+) -> None:
+    barn = f"{BASE}/bridge/barn/info"
+    broker.publish(barn, b"stored", retain=True)
+    broker.publish(COMMAND, b"stored", retain=True)
+    # What another bridge says of itself is not about this one.
+    broker.publish(STATE, b"online", retain=True)
+    broker.publish(f"{BASE}/bridge/info", b'{"bridge_id": "theirs"}', retain=True)
+    broker.publish(f"{BASE}/bridge/attic/info", b'{"bridge_id": "ours"}', retain=True)
+    with Rig(broker.port, protocol=protocol, instance="attic") as rig:
+        rig.wait_up()
+        assert rig.ups[0].owner == "ours"
+        broker.publish(barn, b"live", retain=True)
+        wait_until(lambda: rig.messages and rig.messages[-1].payload == b"live")
+        broker.cut()
+        wait_until(lambda: broker.retained.get(f"{BASE}/bridge/attic/state") == b"offline")
+    assert broker.retained[STATE] == b"online"
+    heard = [each.payload for each in rig.messages if each.topic == barn]
+    assert heard == [b"stored", b"live"]
+    commands = [each for each in rig.messages if each.topic == COMMAND]
+    assert commands == [] if protocol == "5" else [each.stored for each in commands] == [True]
+
+
+def test_two_instances_of_one_name_do_not_fight(broker: Broker) -> None:
+    broker.publish(f"{BASE}/bridge/attic/state", b"online", retain=True)
+    broker.publish(f"{BASE}/bridge/attic/info", b'{"bridge_id": "theirs"}', retain=True)
+    with Rig(broker.port, instance="attic") as rig:
+        wait_until(lambda: rig.others)
+    assert rig.others == ["theirs"]
+    assert not rig.ups
+
+
+def test_an_instance_scans_only_what_is_its_own(broker: Broker) -> None:
+    own = f"{BASE}/bridge/attic/hosts/x"
+    for topic in (own, COMMAND, RELAY, f"{BASE}/bridge/barn/hosts/x", f"{COMMAND}/state"):
+        broker.publish(topic, b"1", retain=True)
+    with Rig(broker.port, instance="attic") as rig:
+        rig.wait_up()
+        assert rig.adapter.request_scan(7) is None
+        wait_until(lambda: found_by(rig))
+    assert found_by(rig)[0].complete
+    assert {topic for topic, _ in found_by(rig)[0].topics} == {own, COMMAND, f"{COMMAND}/state"}
+
+
+def found_by(rig: Rig) -> list[RetainedFound]:
+    """What scans found."""
+    return [each for each in list(rig.events) if isinstance(each, RetainedFound)]
 
 
 def test_a_scan_lists_what_is_retained(broker: Broker) -> None:

@@ -14,7 +14,8 @@ from bridge.mqtt.guard import PAYLOAD_LIMIT
 from bridge.mqtt.publisher import Pace
 from bridge.simulator.broker import Broker
 from tests.brokers import free_port, wait_until
-from tests.mqtt.rig import BASE, RELAY, STATE, Rig, published, state, values
+from tests.faults.proxy import Proxy
+from tests.mqtt.rig import BASE, COMMAND, RELAY, STATE, Rig, published, state, values
 
 BOTH = pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 
@@ -263,3 +264,17 @@ def test_a_broker_that_talks_nonsense_is_only_a_lost_connection() -> None:
                 peer.sendall(b"\x20\x09\x00\x00\x06\xff\xff\xff\xff\xff\xff" * 3)
                 wait_until(lambda: rig.downs)
             assert rig.adapter.thread_alive
+
+
+def test_a_command_on_a_connection_that_was_broken_off_never_arrives(broker: Broker) -> None:
+    with Proxy(broker.port) as proxy, Rig(proxy.port) as rig:
+        rig.wait_up()
+        proxy.freeze()
+        broker.publish(COMMAND, b"old")
+        rig.adapter.break_off()
+        wait_until(lambda: rig.downs)
+        proxy.heal()
+        rig.wait_up(2)
+        broker.publish(COMMAND, b"new")
+        wait_until(lambda: rig.messages)
+    assert [message.payload for message in rig.messages] == [b"new"]

@@ -219,3 +219,16 @@ def test_many_producers_lose_nothing() -> None:
     for thread in threads:
         thread.join(5)
     assert len(outbox) == 0
+
+
+def test_states_that_were_let_go_do_not_wait_any_more() -> None:
+    outbox = Outbox()
+    press = Publish("a", "press", lane=Lane.EVENT)
+    outbox.put_all([publish("a", "1"), publish("b", "1"), refill("c", "1"), press])
+    outbox.let_go({"a", "c", "not waiting"})
+    assert outbox.take(10) == [publish("b", "1"), press]
+    assert not outbox.refill_waits
+    assert outbox.taken_away() == {"a", "c", "not waiting"}
+    assert outbox.taken_away() == set()
+    outbox.put_all([publish("a", "2")])
+    assert outbox.take(10) == [publish("a", "2")]

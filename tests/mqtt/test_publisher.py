@@ -332,3 +332,33 @@ def test_a_refill_with_a_receipt_is_sent_even_if_it_is_nothing_new(desk: Desk) -
     desk.work()
     desk.acknowledge(1, 2)
     assert list(desk.publisher.receipts) == ["one", "two"]
+
+
+def test_what_was_let_go_is_not_sent_again(desk: Desk) -> None:
+    press = Publish("0", "press", lane=Lane.EVENT)
+    desk.outbox.put_all([*values(3), press])
+    desk.work()
+    desk.outbox.let_go({"0", "1"})
+    desk.publisher.detach()
+    desk.attach()
+    desk.outbox.put_all(values(1, "ours again"))
+    desk.publisher.announced()
+    desk.now = 10.0
+    desk.work()
+    desk.acknowledge(1)
+    desk.work()
+    assert desk.sent == ["0=ours again", "2=x"]
+
+
+def test_a_suspect_that_was_let_go_is_not_sent(desk: Desk) -> None:
+    desk.outbox.put_all(values(2))
+    desk.work()
+    desk.publisher.detach()
+    desk.attach()
+    desk.outbox.put_all(values(2, "suspect"))
+    desk.work()
+    desk.outbox.let_go({"0", "1"})
+    desk.acknowledge(*range(1, len(desk.sent) + 1))
+    desk.now = 10.0
+    desk.work()
+    assert "1=suspect" not in desk.sent
