@@ -39,6 +39,7 @@ NEVER = {
     "bridge.mqtt": {"bridge.sources", "bridge.web", "bridge.store", "bridge.config"},
     "bridge.web": {"bridge.sources", "bridge.mqtt", "bridge.config"},
     "bridge.store": {"bridge.sources", "bridge.mqtt", "bridge.web", "bridge.config"},
+    "bridge.cluster": {"bridge.sources", "bridge.mqtt", "bridge.web", "bridge.config"},
 }
 """Parts, and what they must not know."""
 

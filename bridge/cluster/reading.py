@@ -1,0 +1,115 @@
+"""The shared registry, asked from an event loop that must not wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bridge.cluster.base import Registry
+from bridge.core.model import DeviceId, Grant, LinkId
+from bridge.errors import StoreError
+from bridge.store.records import Belongings, Holdings
+from bridge.threads import Deadline, spawn
+
+MOST_CHANGES = 500
+"""Devices that are read one by one; beyond that whole hosts are."""
+
+_ANSWER = TypeVar("_ANSWER")
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What changed until `newest`: a grant and its revision for each device, None if it is gone.
+
+    Without `devices` so much changed that everything has to be read.
+    """
+
+    newest: int
+    hosts: frozenset[LinkId]
+    devices: tuple[tuple[DeviceId, Grant | None, int], ...] | None
+    belongings: Belongings
+    """Of those that have a grant."""
+
+
+class Reader:
+    """Reads in a thread of its own, which ends with the answer; one question at a time.
+
+    Everything raises `StoreError`, also when there is no answer within `limit` s.
+    """
+
+    def __init__(self, registry: Registry, limit: float) -> None:
+        self._registry = registry
+        self._limit = limit
+        self._busy = False
+
+    async def news(self, since: int | None) -> News:
+        """What changed after the number `since`."""
+        return await self._ask(lambda: self._news(since))
+
+    async def holdings(self, link: LinkId) -> Holdings:
+        """Everything of a host."""
+        return await self._ask(lambda: self._registry.holdings(link))
+
+    def _news(self, since: int | None) -> News:
+        registry = self._registry
+        changes = registry.changes(since)
+        devices = None
+        if changes is None:
+            changes = registry.changes(None)
+        elif since is not None and len(changes.devices) <= MOST_CHANGES:
+            devices = self._each(changes.devices, Deadline(self._limit / 3))
+        hosts = frozenset(LinkId(host) for host in registry.hosts())
+        granted = [device for device, grant, _ in devices or () if grant is not None]
+        belongings = registry.belongings(granted) if granted else Belongings({}, {}, ())
+        return News(0 if changes is None else changes.newest, hosts, devices, belongings)
+
+    def _each(
+        self, devices: tuple[DeviceId, ...], deadline: Deadline
+    ) -> tuple[tuple[DeviceId, Grant | None, int], ...] | None:
+        """The grants of these; None if they are too many for a registry that is so slow."""
+        found = []
+        for device in devices:
+            if deadline.passed:
+                return None
+            # The revision first: of a consent that comes in between it is told once more.
+            revision = self._registry.revision(device)
+            found.append((device, self._registry.grant(device), revision))
+        return tuple(found)
+
+    async def _ask(self, question: Callable[[], _ANSWER]) -> _ANSWER:
+        if self._busy:
+            raise StoreError("the registry is still busy with the question before")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_ANSWER] = loop.create_future()
+        # Whoever gave up does not hear of it any more.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+        def give(value: _ANSWER | None, error: BaseException | None) -> None:
+            self._busy = False
+            if answer.done():
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(value)  # type: ignore[arg-type]  # without an error there is one
+
+        def ask() -> None:
+            value, problem = None, None
+            try:
+                value = question()
+            except Exception as error:  # noqa: BLE001 - it is raised where the question was asked
+                problem = error
+            try:
+                loop.call_soon_threadsafe(give, value, problem)
+            except RuntimeError:
+                return  # The loop has ended meanwhile.
+
+        self._busy = True
+        spawn("cluster-read", ask, lambda *_: None)
+        done, _ = await asyncio.wait({answer}, timeout=self._limit)
+        if not done:
+            answer.cancel()
+            raise StoreError("the registry does not answer in time")
+        return answer.result()
