@@ -1,6 +1,6 @@
 """Puts the bridge together, starts its parts in order, and stops them in reverse.
 
-web → sources → engine → MQTT → registry
+web → cluster → sources → engine → MQTT → registry
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from bridge import log, vitals
 from bridge.assembly import (
     account_settings,
     engine_settings,
+    instance_name,
     integrator_settings,
+    keeper_settings,
     mqtt_settings,
     outbound_settings,
     site,
@@ -29,6 +31,7 @@ from bridge.core.effects import Lane, Publish
 from bridge.core.engine import Engine
 from bridge.core.events import GrantRevoked, GrantStored, Vitals
 from bridge.core.model import Now
+from bridge.core.publications import THE_BRIDGE
 from bridge.core.results import iso
 from bridge.engine_loop import EngineLoop, Executor
 from bridge.errors import BridgeError
@@ -52,6 +55,7 @@ from bridge.web.desk import Desk
 from bridge.web.site import Site, Warned
 
 if TYPE_CHECKING:
+    from bridge.cluster.keeper import Keeper
     from bridge.sources.outbound import OutboundSource
     from bridge.web.server import WebServer
 
@@ -104,7 +108,7 @@ class Bridge:
         """Open the registry and bind the listeners; raises `StartError` or `StoreError`."""
         self._config = config
         self._fate = _Fate()
-        self._store = Store.open(config.data_dir, exclusive=True)
+        self._store = _open_store(config)
         self._outbound: OutboundSource | None = None
         try:
             self._assemble(config, resolve)
@@ -125,13 +129,18 @@ class Bridge:
         self._rates = vitals.Rates()
         self._desk = Desk(self._inbox.offer, settings.topics)
         self._writer = StoreWriter(store, on_crash)
-        self._engine = Engine(settings, store.topics(), store.published())
+        alone = config.database is None
+        if alone and config.cluster is not None:
+            store.run_as(instance_name(config.cluster), alone=THE_BRIDGE)
+        known = store.topics(granted=alone), store.published(granted=alone)
+        self._engine = Engine(settings, *known)
         aliases = tuple(device.topic for device in config.devices.values() if device.topic)
         self._mqtt = MqttAdapter(
             mqtt_settings(config, store.bridge_id),
             self._outbox,
             base_topic=config.mqtt.base_topic,
             bridge_id=store.bridge_id,
+            instance=settings.topics.instance,
             subscriptions=settings.topics.subscriptions(aliases, calls=bool(settings.rpc_methods)),
             sink=self._inbox.offer,
             on_overload=lambda message: self._loop.overload(message),
@@ -142,6 +151,7 @@ class Bridge:
         self._integrator = self._make_integrator(config, resolve)
         self._accounts = self._make_accounts(config, resolve)
         self._outbound = self._make_outbound(config)
+        self._keeper = self._make_keeper(config)
         self._sources = Router(self._all_sources())
         self._loop = EngineLoop(
             self._engine,
@@ -165,8 +175,9 @@ class Bridge:
         )
 
     def _make_accounts(self, config: Config, resolve: Resolver) -> dict[str, AccountSource]:
-        """The accounts by their names; what is stored of others is forgotten."""
-        self._store.keep_logins(config.accounts.keys())
+        """The accounts by their names; what is stored of others is forgotten, if it is ours."""
+        if config.database is None:
+            self._store.keep_logins(config.accounts.keys())
         return {
             name: AccountSource(
                 account_settings(config, name, resolve),
@@ -188,6 +199,24 @@ class Bridge:
         log.register_secret(settings.secret, lasting=True)
         return OutboundSource(
             settings, self._inbox.put, self._fate.on_crash, lambda: self._loop.beats
+        )
+
+    def _make_keeper(self, config: Config) -> Keeper | None:
+        """Who agrees with other bridges on the hosts; PostgreSQL is imported only for them."""
+        settings = keeper_settings(config)
+        if settings is None:
+            return None
+        from bridge.cluster.holders import Holders
+        from bridge.cluster.keeper import Keeper
+
+        holders = Holders(self._integrator, self._accounts)
+        return Keeper(
+            settings,
+            self._store,
+            holders,
+            self._inbox.push,
+            self._fate.on_crash,
+            on_silence=self._mqtt.break_off,
         )
 
     def _all_sources(self) -> list[Source]:
@@ -229,6 +258,7 @@ class Bridge:
             outbound=self._outbound,
             writer=self._writer,
             mqtt=self._mqtt,
+            outbox=self._outbox,
             desk=self._desk,
             restart=self._request_restart,
         )
@@ -261,10 +291,15 @@ class Bridge:
         logging.getLogger().addHandler(self._forward)
         for warning in self._config.warnings:
             _log.warning("%s", warning)
-        grants = self._store.grants() if self._integrator is not None else []
+        # What several bridges share, each is told of when it is to serve it.
+        ours = self._integrator is not None and self._keeper is None
+        grants = self._store.grants() if ours else []
         visitors = self._store.visitors() if self._outbound is not None else []
         now = Now(time.monotonic(), time.time())
         first = self._engine.restore(grants, now, visitors, self._store.options())
+        if self._keeper is not None:
+            # Before anything else: whose name is taken must not speak for its owner.
+            self._keeper.start(lambda: self._fate.asked)
         self._writer.start()
         self._mqtt.start()
         self._sources.start()
@@ -319,6 +354,8 @@ class Bridge:
         web, sources, engine, mqtt = (Deadline(share) for share in STOP_SHARES)
         for server in self._web:
             alive += server.stop(web)
+        if self._keeper is not None:
+            alive += self._keeper.stop(sources)
         alive += self._sources.stop(sources)
         alive += self._loop.stop(engine)
         logging.getLogger().removeHandler(self._forward)
@@ -350,12 +387,15 @@ class Bridge:
             failed.append("mqtt")
         if not self._loop.is_alive:
             failed.append("engine")
+        if self._keeper is not None and self._keeper.state != "connected":
+            failed.append("cluster")
         return failed
 
     def _beats(self) -> dict[str, int]:
         """How often each part came round."""
         own = {"engine": self._loop.beats, "mqtt": self._mqtt.beats}
-        return own | self._sources.beats()
+        keeper = {} if self._keeper is None else self._keeper.beats()
+        return own | self._sources.beats() | keeper
 
     def _status(self) -> str:
         """How the bridge is, in a line for people."""
@@ -366,7 +406,11 @@ class Bridge:
     # Between the parts
 
     def _notify(self, event: GrantStored | GrantRevoked) -> bool:
-        self._inbox.put(event)
+        if self._keeper is None:
+            self._inbox.put(event)
+        else:
+            # Whoever serves the host reads it from the registry.
+            self._keeper.wake()
         return True
 
     def _vitals(self) -> Vitals:
@@ -388,3 +432,10 @@ class Bridge:
         body = jsontext.dump({"level": level, "message": text, "ts": iso(now)})
         topic = self._topics.bridge("log")
         self._outbox.put(Publish(topic, body, retain=False, qos=0, lane=Lane.EVENT))
+
+
+def _open_store(config: Config) -> Store:
+    """The registry, of this bridge alone or shared."""
+    if config.database is None:
+        return Store.open(config.data_dir, exclusive=True)
+    return Store.connect(config.database.reveal())

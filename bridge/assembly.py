@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +11,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import bridge
-from bridge.config import Config
-from bridge.config.model import IntegratorConfig, Listen
+from bridge.config import Config, values
+from bridge.config.model import ClusterConfig, IntegratorConfig, Listen
 from bridge.core.dispatch import Limits
 from bridge.core.hosts import HostRule
-from bridge.core.model import DeviceId, Json, LinkId
+from bridge.core.model import Cluster, DeviceId, Json, LinkId
 from bridge.core.registry import Override, Settings
 from bridge.core.topics import Topics
 from bridge.httpclient import Resolver
@@ -29,10 +30,13 @@ from bridge.web.desk import Desk
 from bridge.web.site import Outbound, Site, Warned
 
 if TYPE_CHECKING:
+    from bridge.cluster.settings import KeeperSettings
     from bridge.sources.outbound import OutboundSettings
     from bridge.web.answers import HealthCheck
     from bridge.web.login import Account
 
+_NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST_NAME = 25
 _ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not listened on
 
 
@@ -55,6 +59,44 @@ def topics(config: Config) -> Topics:
         config.mqtt.base_topic,
         prefix=config.homeassistant.discovery_prefix if wanted else None,
         status=config.homeassistant.status_topic if wanted else None,
+        instance=None if config.cluster is None else instance_name(config.cluster),
+    )
+
+
+def instance_name(cluster: ClusterConfig) -> str:
+    """What this one of several bridges is called; by default as its machine."""
+    if cluster.instance is not None:
+        return cluster.instance
+    machine = _NOT_IN_NAME.sub("-", socket.gethostname().partition(".")[0])[:_LONGEST_NAME]
+    try:
+        return values.instance(machine)
+    except values.Wrong:
+        return f"bridge-{machine}"
+
+
+def cluster(config: Config) -> Cluster | None:
+    """What the engine is told of its part in a cluster."""
+    if config.cluster is None:
+        return None
+    shared = config.database is not None
+    return Cluster(instance_name(config.cluster), config.cluster.hosts, shared)
+
+
+def keeper_settings(config: Config) -> KeeperSettings | None:
+    """How the hosts are shared with other bridges; None where that is settled for good."""
+    if config.cluster is None or config.database is None:
+        return None
+    from bridge.cluster.settings import KeeperSettings
+
+    integrator = config.integrator
+    return KeeperSettings(
+        address=config.database.reveal(),
+        instance=instance_name(config.cluster),
+        patterns=None if integrator is None else config.cluster.hosts,
+        hosts=() if integrator is None else integrator.hosts,
+        accounts=tuple(config.accounts),
+        most=config.cluster.max_hosts,
+        keep=config.cluster.on_registry_loss == "keep",
     )
 
 
@@ -91,6 +133,7 @@ def account_settings(config: Config, name: str, resolve: Resolver) -> AccountSet
         reconnect_first=config.reconnect.first,
         reconnect_longest=config.reconnect.longest,
         resolve=resolve,
+        exclusive=config.database is not None,
     )
 
 
@@ -141,6 +184,7 @@ def engine_settings(config: Config, bridge_id: str, callback_secret: str) -> Set
         approve_visitors=config.outbound.approve == "manual",
         rpc_methods=frozenset(method.lower() for method in config.outbound.rpc_methods),
         logins={LinkId(name): login_page(config, name) for name in config.accounts},
+        cluster=cluster(config),
     )
 
 
@@ -204,10 +248,12 @@ def outbound_settings(config: Config, made_secret: str) -> OutboundSettings:
 def mqtt_settings(config: Config, bridge_id: str) -> ConnectionSettings:
     """How the broker is reached."""
     mqtt = config.mqtt
+    # Two with the same id would throw each other out of the broker.
+    instance = "" if config.cluster is None else f"-{instance_name(config.cluster)}"
     return ConnectionSettings(
         host=mqtt.host,
         port=mqtt.port,
-        client_id=mqtt.client_id or f"shelly-bridge-{bridge_id}",
+        client_id=mqtt.client_id or f"shelly-bridge-{bridge_id}{instance}",
         username=mqtt.username,
         password=mqtt.password.reveal() if mqtt.password else None,
         protocol=mqtt.protocol,
@@ -223,10 +269,12 @@ def integrator_settings(
     config: Config, integrator: IntegratorConfig, resolve: Resolver
 ) -> IntegratorSettings:
     """How Shelly's Integrator API is reached; raises `StartError` for a useless `ca_file`."""
+    patterns = () if config.cluster is None else config.cluster.hosts
+    ours = HostRule(patterns or integrator.hosts)
     return IntegratorSettings(
         tag=integrator.tag,
         token=integrator.token.reveal(),
-        hosts=integrator.hosts,
+        hosts=tuple(host for host in integrator.hosts if ours.accepts(host)),
         allowed_hosts=HostRule(integrator.allowed_hosts),
         api_url=integrator.api_url,
         wss_port=integrator.wss_port,
@@ -234,4 +282,5 @@ def integrator_settings(
         reconnect_first=config.reconnect.first,
         reconnect_longest=config.reconnect.longest,
         resolve=resolve,
+        exclusive=config.database is not None,
     )

@@ -35,6 +35,8 @@ PARTS = MappingProxyType(
         # A connection to the broker is given up after 10 s; before the first one comes a probe.
         # With the stop after it this ends before a manager's usual minute and a little is over.
         "mqtt": Patience(late=30, stuck=50),
+        # Each wait has a limit below 10 s; while it hangs, no doubt closes our connections.
+        "cluster": Patience(late=10, stuck=15),
     }
 )
 """All others are loops of sources."""

@@ -15,10 +15,13 @@ import pytest
 
 from bridge import config, threads
 from bridge.app import STOP_LIMIT, Bridge
+from bridge.cluster.settings import KeeperTiming
+from bridge.errors import StartError
 from bridge.simulator.broker import Broker
 from bridge.simulator.world import World
 from bridge.threads import Deadline
 from tests.brokers import Peer, wait_until
+from tests.postgres import PostgresServer
 from tests.system.process import BridgeProcess
 from tests.system.rig import Rig, write_config
 
@@ -122,3 +125,33 @@ def test_who_looks_at_the_page_does_not_count_as_what_happens(tmp_path: Path) ->
         again = rig.bridge._vitals().values
         for key in ("events_per_second", "publications_per_second", "loop_delay_ms"):
             assert again[key] == told[key]
+
+
+@pytest.mark.postgres
+def test_whose_name_is_taken_says_nothing_to_the_broker(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    address = postgres.database()
+    with World() as world, Broker() as broker, Peer(broker.port, "shelly/#") as peer:
+        both = []
+        for name in ("first", "second"):
+            (tmp_path / name).mkdir()
+            place = tmp_path / name
+            file = write_config(
+                world, broker.port, place, cluster__database=address, cluster__instance="a"
+            )
+            both.append(Bridge(config.load(file, {})))
+        first, second = both
+        assert second._keeper is not None
+        second._keeper._timing = KeeperTiming(name=0.5)
+        try:
+            first.start()
+            wait_until(lambda: peer.values.get("shelly/bridge/a/state") == b"online", 20)
+            with pytest.raises(StartError, match="another instance is called a"):
+                second.start()
+            assert not second._mqtt.thread_alive
+        finally:
+            second.stop()
+            said = peer.payloads("shelly/bridge/a/state")
+            first.stop()
+        assert said == [b"online"]

@@ -94,3 +94,7 @@ def test_stuck_is_exactly_who_did_nothing_for_long(steps: list[tuple[float, bool
 
 def test_a_stuck_engine_ends_the_process_well_before_a_watchdog_of_a_minute() -> None:
     assert PARTS["engine"].stuck <= 30
+
+
+def test_a_stuck_keeper_ends_the_process_much_sooner_than_a_source() -> None:
+    assert PARTS["cluster"].late < PARTS["cluster"].stuck <= 15

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import bridge
 from bridge import log
-from bridge.cli import check, consent_url, demo, devices, enroll, init, login, run, simulate
+from bridge.cli import check, consent_url, demo, devices, enroll, init, login, run, simulate, store
 from bridge.cli.options import CommandParser
 from bridge.errors import BridgeError, ConfigError
 from bridge.store import DataDirError
@@ -23,7 +23,7 @@ WRONG_CONFIGURATION = 78
 
 _log = logging.getLogger(__name__)
 
-_COMMANDS = (run, check, init, demo, simulate, consent_url, login, enroll, devices)
+_COMMANDS = (run, check, init, demo, simulate, consent_url, login, enroll, devices, store)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

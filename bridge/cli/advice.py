@@ -27,6 +27,8 @@ def about(name: str, error: BridgeError) -> str:
         return about_token(error)
     if name.startswith("account "):
         return about_account(error, name.removeprefix("account "))
+    if name == "database":
+        return about_database(error)
     if name == "outbound":
         return about_listener(error)
     if name == "data directory":
@@ -85,6 +87,26 @@ def about_account(error: BridgeError, name: str) -> str:
         "does Shelly's app take this e-mail address and password? Who logs in there by Google or "
         f"Apple has no password; {by_browser}"
     )
+
+
+def about_database(error: BridgeError) -> str:
+    """The database that several bridges share is of no use."""
+    text = str(error).lower()
+    if "pooler" in text:
+        return "name PostgreSQL's own address and port, usually 5432 (cluster.database_file)"
+    if "authentication" in text or "no password" in text:
+        return "are user and password right (cluster.database_file)? They are the database's own"
+    if "does not exist" in text:
+        return "make it: CREATE ROLE … LOGIN PASSWORD …; CREATE DATABASE … OWNER …"
+    if "pg_hba" in text:
+        return "allow this machine, user and database in the server's pg_hba.conf"
+    if "ssl" in text or "certificate" in text:
+        return (
+            "sslmode and sslrootcert in the address say whether TLS is spoken, and who is trusted"
+        )
+    if any(words in text for words in _NO_NAME) or "name or service" in text:
+        return "is the name right (cluster.database_file)? The server's IP address does as well"
+    return "does PostgreSQL run there, may this machine reach its port (5432), and is it healthy?"
 
 
 def about_cloud(error: BridgeError) -> str:

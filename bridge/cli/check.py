@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 from bridge import log
 from bridge.assembly import account_settings, integrator_settings, mqtt_settings
 from bridge.cli import advice
+from bridge.cli.database_check import check_database
 from bridge.cli.options import add_config, load_config
 from bridge.cli.outbound_check import check_outbound
+from bridge.cli.registry import open_registry
 from bridge.cli.table import print_table
 from bridge.config import Config
 from bridge.dial import Attempt, describe
@@ -22,7 +24,7 @@ from bridge.mqtt.scan import try_login
 from bridge.sources.account import AccountSettings, make_http, make_tokens
 from bridge.sources.integrator import IntegratorSettings, fetch_token
 from bridge.sources.token import TokenKeeper
-from bridge.store import DataDirError, Store
+from bridge.store import DataDirError
 from bridge.store.logins import LoginVault
 
 CONNECT_LIMIT = 10.0
@@ -53,9 +55,13 @@ def execute(options: argparse.Namespace) -> int:
     log.configure("error", "text", config.secrets())
     checks: list[tuple[str, Callable[[], str]]] = [
         ("configuration", lambda: "; ".join(config.warnings) or "no problems"),
-        ("data directory", lambda: _data_dir(config)),
     ]
+    database = config.database
+    if database is None:
+        checks.append(("data directory", lambda: _data_dir(config)))
     if not options.offline:
+        if database is not None:
+            checks.append(("database", partial(check_database, database.reveal())))
         checks += _online(config, same_address)
         if config.outbound.enabled:
             show = options.show_secret
@@ -90,7 +96,7 @@ def _online(config: Config, resolve: Resolver) -> list[tuple[str, Callable[[], s
 
 def _hosts(config: Config, settings: IntegratorSettings) -> list[str]:
     try:
-        with Store.open(config.data_dir, exclusive=False, create=False) as store:
+        with open_registry(config, create=False) as store:
             granted = {grant.host for grant in store.grants()}
     except BridgeError:
         granted = set()
@@ -98,7 +104,7 @@ def _hosts(config: Config, settings: IntegratorSettings) -> list[str]:
 
 
 def _data_dir(config: Config) -> str:
-    with Store.open(config.data_dir, exclusive=False) as store:
+    with open_registry(config) as store:
         count = len(store.grants())
     return f"{config.data_dir}, {count} granted devices"
 
@@ -116,7 +122,7 @@ def _token(settings: IntegratorSettings) -> str:
 
 def _account(config: Config, settings: AccountSettings) -> str:
     """Get a token, as the bridge would, and remember it: what is used up must not be lost."""
-    with Store.open(config.data_dir, exclusive=False, writable=True) as store:
+    with open_registry(config, writable=True) as store:
         vault = LoginVault(store, settings.name)
         token = make_tokens(settings, make_http(settings), vault, log.register_secret).get()
     host = urlsplit(token.base).hostname or ""

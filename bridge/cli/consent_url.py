@@ -7,8 +7,8 @@ from typing import Any
 
 from bridge.assembly import callback_address
 from bridge.cli.options import add_config, load_config
+from bridge.cli.registry import open_registry
 from bridge.errors import ConfigError, Problem
-from bridge.store import Store
 
 
 def register(commands: Any) -> None:
@@ -23,7 +23,7 @@ def register(commands: Any) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Print the address; the registry, with the secret in the address, is made if need be."""
     config = load_config(options)
-    with Store.open(config.data_dir, exclusive=False) as store:
+    with open_registry(config) as store:
         address = callback_address(config, store.callback_secret)
     if address is None:
         text = "missing: say how Shelly's cloud reaches the consent callback"

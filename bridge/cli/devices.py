@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 from bridge.assembly import mqtt_settings
 from bridge.cli.options import add_config, load_config
+from bridge.cli.registry import open_registry
 from bridge.cli.table import print_table
 from bridge.config import Config
 from bridge.core import jsontext
@@ -16,8 +18,8 @@ from bridge.core.model import Grant, Json
 from bridge.core.topics import Topics
 from bridge.errors import FrameError, PeerError
 from bridge.mqtt.scan import scan_retained
-from bridge.store import Store
 
+_LISTING = "devices"
 _COLUMNS = ("id", "name", "model", "source", "access", "availability")
 
 
@@ -32,11 +34,11 @@ def register(commands: Any) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Print one line, or JSON object, for each device."""
     config = load_config(options)
-    with Store.open(config.data_dir, exclusive=False) as store:
+    with open_registry(config) as store:
         grants = store.grants()
         bridge_id = store.bridge_id
     published = _published(config, bridge_id)
-    listed = _listed(published.get(Topics(config.mqtt.base_topic).bridge("devices"), b"[]"))
+    listed = [item for document in _documents(published) for item in _listed(document)]
     rows = [_row(config, grant, listed, published) for grant in grants]
     granted = {row["id"] for row in rows}
     rows += [_other(config, item, published) for item in listed if item["id"] not in granted]
@@ -53,7 +55,9 @@ def _published(config: Config, bridge_id: str) -> dict[str, bytes]:
     # An alias of several levels is not among the `+`.
     aliases = [device.topic for device in config.devices.values() if device.topic]
     roots = ["+", *(alias for alias in aliases if "/" in alias)]
-    filters = [topics.bridge("devices"), *(topics.device(root, "availability") for root in roots)]
+    # Of several bridges each lists those that it has now.
+    ours = replace(topics, instance=None if config.cluster is None else "+").bridge(_LISTING)
+    filters = [ours, *(topics.device(root, "availability") for root in roots)]
     try:
         found = scan_retained(mqtt_settings(config, bridge_id), filters, timeout=5.0)
     except PeerError as error:
@@ -98,6 +102,11 @@ def _availability(config: Config, device: str, published: dict[str, bytes]) -> s
     root = override.topic if override and override.topic else device
     state = published.get(Topics(config.mqtt.base_topic).device(root, "availability"))
     return state.decode(errors="replace") if state else "unknown"
+
+
+def _documents(published: dict[str, bytes]) -> list[bytes]:
+    """What each bridge says of its devices."""
+    return [document for topic, document in published.items() if topic.endswith(f"/{_LISTING}")]
 
 
 def _listed(document: bytes) -> list[dict[str, Json]]:

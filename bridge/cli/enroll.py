@@ -15,6 +15,7 @@ from typing import Any
 
 from bridge.assembly import mqtt_settings, outbound_place
 from bridge.cli.options import add_config, load_config
+from bridge.cli.registry import open_registry
 from bridge.config import Config
 from bridge.core.model import Json
 from bridge.core.topics import Topics
@@ -29,7 +30,6 @@ from bridge.errors import (
     Problem,
 )
 from bridge.mqtt.ask import ask
-from bridge.store import Store
 
 REBOOT_LIMIT = 60.0
 """How long (s) a device may take to come back and connect."""
@@ -120,7 +120,7 @@ class _Enrolment:
         self._client = client
         self._identity = identity
         self._options = options
-        with Store.open(config.data_dir, exclusive=False) as store:
+        with open_registry(config) as store:
             self._place = outbound_place(config, store.outbound_secret)
             self._bridge_id = store.bridge_id
         self._url = self._address()

@@ -11,10 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 from bridge import log
 from bridge.assembly import account_settings, login_page
 from bridge.cli.options import add_config, load_config
+from bridge.cli.registry import open_registry
 from bridge.errors import PeerError
 from bridge.httpclient import same_address
 from bridge.sources.account import login_address, make_http, make_tokens
-from bridge.store import Store
 from bridge.store.logins import LoginVault
 
 WRONG_USAGE = 2
@@ -49,7 +49,7 @@ def execute(options: argparse.Namespace) -> int:
     state = secrets.token_urlsafe(24)
     back = f"{login_page(config, name) or _SOMEWHERE.format(name)}/callback"
     # Opened first: it would be a pity to learn only in the end that nothing can be stored.
-    with Store.open(config.data_dir, exclusive=False, writable=True) as store:
+    with open_registry(config, writable=True) as store:
         _tell("Open this address in a browser, anywhere, and log in:")
         _tell("")
         _tell(f"  {login_address(settings.login_page, settings.client_id, back, state)}")

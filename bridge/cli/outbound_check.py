@@ -8,6 +8,7 @@ from dataclasses import replace
 from errno import EADDRINUSE
 
 from bridge.assembly import outbound_place, outbound_settings
+from bridge.cli.registry import open_registry
 from bridge.config import Config
 from bridge.errors import StartError
 from bridge.store import Store
@@ -18,7 +19,7 @@ _SOMEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 
 def check_outbound(config: Config, *, show_secret: bool) -> str:
     """Whether devices can connect, and by which address; raises a `BridgeError` if not."""
-    with Store.open(config.data_dir, exclusive=False) as store:
+    with open_registry(config) as store:
         # Only for its certificate, which may be of no use.
         outbound_settings(config, store.outbound_secret)
         place = outbound_place(config, store.outbound_secret)

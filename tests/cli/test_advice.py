@@ -32,6 +32,25 @@ def test_a_broker(error: BridgeError, words: str) -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
+        (StartError("it leads to a connection pooler, which does not keep locks"), "own address"),
+        (StoreError('password authentication failed for user "x"'), "user and password"),
+        (StoreError("fe_sendauth: no password supplied"), "user and password"),
+        (StoreError('database "x" does not exist'), "CREATE DATABASE"),
+        (StoreError('role "x" does not exist'), "CREATE ROLE"),
+        (StoreError('no pg_hba.conf entry for host "x"'), "pg_hba.conf"),
+        (StoreError("SSL error: certificate verify failed"), "sslrootcert"),
+        (StoreError("server does not support SSL, but SSL was required"), "sslmode"),
+        (StoreError("could not translate host name: Name or service not known"), "name right"),
+        (StoreError("PostgreSQL cannot be reached: Connection refused"), "does PostgreSQL run"),
+    ],
+)
+def test_a_database(error: BridgeError, words: str) -> None:
+    assert words in advice.about("database", error)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
         (AuthError("x: refused (HTTP 401)"), "tag or token is wrong"),
         (TokenUnavailableError("x: refused", 1.0, refused=True), "tag or token is wrong"),
         (TokenUnavailableError("x: Connection refused", 1.0, refused=False), "internet"),

@@ -113,3 +113,23 @@ def test_no_device_is_an_empty_table(cli: Cli, configure: Configure) -> None:
     assert (result.code, result.out.count("\n")) == (0, 1)
     result = cli("devices", "--json", "-c", config)
     assert (result.code, json.loads(result.out)) == (0, [])
+
+
+@pytest.mark.usefixtures("stored")
+def test_several_bridges_list_theirs(cli: Cli, configure: Configure, broker: Broker) -> None:
+    publish(
+        broker,
+        **{
+            "bridge__east__devices": [{"id": BOILER, "name": "East", "access": "control"}],
+            "bridge__west__devices": [{"id": LAMP, "name": "West", "access": "read"}],
+            # Of one that was alone once.
+            "bridge__devices": [{"id": LAMP, "name": "Former", "access": "none"}],
+            f"{LAMP}__availability": b"online",
+        },
+    )
+    config = configure(mqtt__port=broker.port, cluster__instance="east", cluster__hosts=HOST)
+    result = cli("devices", "-c", config)
+    assert (result.code, result.err) == (0, "")
+    _, boiler, lamp = table(result.out)
+    assert boiler == [BOILER, "East", "SNSW-001P16EU", "integrator", "control", "unknown"]
+    assert lamp == [LAMP, "West", "-", "integrator", "read", "online"]
