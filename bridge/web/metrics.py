@@ -6,6 +6,7 @@ device, as there may be many thousands.
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -17,7 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from bridge.core.model import Json, LinkState
+from bridge.core.model import Json, LinkState, SourceKind
 from bridge.core.views.shown import Bridge
 from bridge.web.site import Site
 
@@ -69,6 +70,8 @@ def families(bridge: Bridge, vitals: Mapping[str, Json], failed: list[str]) -> I
     waiting = len(bridge.waiting)
     yield Gauge("shelly_bridge_devices_pending", "Devices that wait for approval.", value=waiting)
     yield from _connections(bridge)
+    if bridge.instance is not None:
+        yield from _owners(bridge, bridge.instance)
     for name, text, counts, label in (
         ("events", "What happened, by its kind.", bridge.events, "event"),
         ("command_results", "Final results of commands.", bridge.results, "status"),
@@ -97,6 +100,20 @@ def _connections(bridge: Bridge) -> Iterator[Metric]:
         here.add_metric(names, each.devices)
         again.add_metric(names, each.reconnects)
     yield from (up, here, again)
+
+
+def _owners(bridge: Bridge, instance: str) -> Iterator[Metric]:
+    """Who has which of the hosts that several instances share."""
+    yield Info("shelly_bridge_cluster", "The instance.", value={"instance": instance})
+    shared = [each for each in bridge.connections if each.kind is not SourceKind.OUTBOUND]
+    owners = [each.owner for each in shared] + [each.owner for each in bridge.elsewhere]
+    hosts = Gauge("shelly_bridge_hosts", "Hosts and accounts by who has them.", labels=["owner"])
+    counts = Counts(owner.instance for owner in owners if owner is not None)
+    for owner, count in sorted(counts.items()):
+        hosts.add_metric([owner], count)
+    yield hosts
+    free = owners.count(None)
+    yield Gauge("shelly_bridge_hosts_unowned", "Hosts and accounts that nobody has.", value=free)
 
 
 def _number(value: Json) -> float:
