@@ -2,15 +2,17 @@
 #   docker build -t shelly-bridge .
 #   docker run --read-only --cap-drop ALL -v shelly-data:/var/lib/shelly-bridge \
 #       -v ./config.yaml:/etc/shelly-bridge/config.yaml:ro shelly-bridge
-# examples/compose has a broker besides.
+# examples/compose has a broker besides, and several bridges with PostgreSQL, for which the image is
+# built with `--build-arg PACKAGES='.[cluster] psycopg[binary]'`.
 
 FROM python:3.13-slim AS build
 WORKDIR /build
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY bridge/ bridge/
+ARG PACKAGES
 # The environment needs no pip of its own.
 RUN python -m venv --without-pip /opt/shelly-bridge \
-    && pip --python /opt/shelly-bridge/bin/python install --no-cache-dir .
+    && pip --python /opt/shelly-bridge/bin/python install --no-cache-dir ${PACKAGES:-.}
 
 FROM python:3.13-slim
 COPY --from=build /opt/shelly-bridge /opt/shelly-bridge

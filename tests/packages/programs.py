@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 UNIT = ROOT / "systemd" / "shelly-bridge.service"
+TEMPLATE = ROOT / "systemd" / "shelly-bridge@.service"
 
 
 def nginx_path() -> str | None:

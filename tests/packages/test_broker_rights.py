@@ -107,7 +107,9 @@ def test_the_bridge_and_its_users_can_do_all_that_they_should(
             [
                 "shelly/bridge/request/restart",
                 "shelly/bridge/request/device/remove",
+                "shelly/bridge/east/request/restart",
                 "shelly/bridge/state",
+                "shelly/bridge/east/state",
                 "shelly/bridge/response/x",
                 "shelly/a/relay/0",
                 "shelly/a/relay/0/result",
@@ -121,13 +123,32 @@ def test_the_bridge_and_its_users_can_do_all_that_they_should(
         ),
         (
             "homeassistant",
-            ["shelly/a/relay/0/set", "shelly/bridge/request/restart", "homeassistant/status"],
-            ["shelly/bridge/request/device/remove", "shelly/a/relay/0", "shelly/bridge/state"],
+            [
+                "shelly/a/relay/0/set",
+                "shelly/bridge/request/restart",
+                "shelly/bridge/east/request/restart",
+                "homeassistant/status",
+            ],
+            [
+                "shelly/bridge/request/device/remove",
+                "shelly/bridge/east/request/device/remove",
+                "shelly/a/relay/0",
+                "shelly/bridge/state",
+            ],
         ),
         (
             "administrator",
-            ["shelly/bridge/request/device/remove", "shelly/a/light/0/set"],
-            ["shelly/a/relay/0", "shelly/bridge/state", "homeassistant/status"],
+            [
+                "shelly/bridge/request/device/remove",
+                "shelly/bridge/east/request/device/remove",
+                "shelly/a/light/0/set",
+            ],
+            [
+                "shelly/a/relay/0",
+                "shelly/bridge/state",
+                "shelly/bridge/east/state",
+                "homeassistant/status",
+            ],
         ),
         (
             "bridge",
@@ -161,6 +182,7 @@ def test_nobody_hears_what_is_not_theirs(broker: MosquittoProcess) -> None:
         peer(broker, "bridge") as bridge,
     ):
         bridge.publish("shelly/bridge/response/consent_url", "canary")
+        bridge.publish("shelly/bridge/east/response/consent_url", "canary")
         bridge.publish("shelly-answers/desk", "canary")
         bridge.publish("homeassistant/device/a/config", "{}")
         bridge.publish("shelly/bridge/state", "online")

@@ -1,8 +1,9 @@
-"""The systemd unit: accepted as it is written, hardened, and as the README says."""
+"""The systemd units: accepted as they are written, hardened, and as the documentation says."""
 
 from __future__ import annotations
 
 import configparser
+import difflib
 import re
 import shlex
 import subprocess
@@ -13,10 +14,13 @@ import pytest
 from bridge.cli import WRONG_CONFIGURATION
 from bridge.notify import Notifier
 from bridge.supervision import INTERVAL, MORE_TIME
-from tests.packages.programs import ROOT, UNIT
+from tests.packages.programs import ROOT, TEMPLATE, UNIT
 
 EXPOSURE = 1.5
 """What an unhardened service has is 9.6; sandboxes of well-kept services have about 1."""
+
+
+EITHER = pytest.mark.parametrize("file", [UNIT, TEMPLATE], ids=lambda file: file.name)
 
 
 def unit(text: str | None = None) -> configparser.ConfigParser:
@@ -40,9 +44,9 @@ def exposure(file: Path) -> float:
     return float(found[1])
 
 
-def complaints(text: str, directory: Path) -> str:
+def complaints(text: str, directory: Path, name: str) -> str:
     """What systemd says of a unit, with a program in its place that exists here."""
-    file = directory / UNIT.name
+    file = directory / name
     file.write_text(re.sub(r"(?m)^(ExecStart=)\S+", r"\1/bin/sh", text))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(file)],
@@ -50,32 +54,36 @@ def complaints(text: str, directory: Path) -> str:
         text=True,
         check=False,
     )
-    return "\n".join(line for line in done.stderr.splitlines() if UNIT.name in line)
+    return "\n".join(line for line in done.stderr.splitlines() if name in line)
 
 
 @pytest.mark.systemd
-def test_the_service_can_reach_little(tmp_path: Path) -> None:
-    assert exposure(UNIT) <= EXPOSURE
+@EITHER
+def test_the_service_can_reach_little(tmp_path: Path, file: Path) -> None:
+    assert exposure(file) <= EXPOSURE
     # The judge can say otherwise.
-    bare = tmp_path / UNIT.name
+    bare = tmp_path / file.name
     bare.write_text("[Service]\nExecStart=/bin/sh\n")
     assert exposure(bare) > 9
 
 
 @pytest.mark.systemd
-def test_systemd_understands_every_line(tmp_path: Path) -> None:
-    text = UNIT.read_text()
-    assert complaints(text, tmp_path) == ""
-    assert complaints(text.replace("\n#Load", "\nLoad"), tmp_path) == ""
-    assert "WatchdogSecs" in complaints(text.replace("WatchdogSec", "WatchdogSecs"), tmp_path)
+@EITHER
+def test_systemd_understands_every_line(tmp_path: Path, file: Path) -> None:
+    text, name = file.read_text(), file.name.replace("@", "@east")
+    assert complaints(text, tmp_path, name) == ""
+    assert complaints(text.replace("\n#Load", "\nLoad"), tmp_path, name) == ""
+    wrong = text.replace("WatchdogSec=", "WatchdogSecs=")
+    assert "WatchdogSecs" in complaints(wrong, tmp_path, name)
 
 
-def test_it_fits_what_the_bridge_does() -> None:
-    service = unit()["Service"]
+@EITHER
+def test_it_fits_what_the_bridge_does(file: Path) -> None:
+    service = unit(file.read_text())["Service"]
     assert service["Type"] == "notify"
     assert service["RestartPreventExitStatus"] == str(WRONG_CONFIGURATION)
     assert service["Restart"] == "on-failure"
-    assert unit()["Unit"]["StartLimitIntervalSec"] == "0"
+    assert unit(file.read_text())["Unit"]["StartLimitIntervalSec"] == "0"
     watchdog = Notifier({"WATCHDOG_USEC": f"{service['WatchdogSec']}000000"}).watchdog
     assert watchdog is not None
     assert watchdog >= 6 * INTERVAL
@@ -84,8 +92,33 @@ def test_it_fits_what_the_bridge_does() -> None:
     assert MORE_TIME > 6 * INTERVAL
     assert int(service["TimeoutStopSec"]) > 10
     assert service["DynamicUser"] == "yes"
-    assert service["StateDirectory"] == "shelly-bridge"
     assert service["StateDirectoryMode"] == "0700"
+
+
+def test_each_of_several_bridges_has_what_is_its_own() -> None:
+    alone, several = unit()["Service"], unit(TEMPLATE.read_text())["Service"]
+    assert alone["StateDirectory"] == "shelly-bridge"
+    assert several["StateDirectory"] == "shelly-bridge/%i"
+    assert "/etc/shelly-bridge/config.yaml" in alone["ExecStart"]
+    assert "/etc/shelly-bridge/%i.yaml" in several["ExecStart"]
+    # All of them on one CPU would be worse than none on a CPU of its own.
+    assert "CPUAffinity" in alone
+    assert "CPUAffinity" not in several
+
+
+def test_a_frozen_one_of_several_is_ended_at_once() -> None:
+    service = unit(TEMPLATE.read_text())["Service"]
+    # It would not hear of any other signal, and the others wait for its hosts.
+    assert service["WatchdogSignal"] == "SIGKILL"
+    assert int(service["WatchdogSec"]) <= 30
+
+
+def test_several_bridges_are_held_as_strictly_as_one() -> None:
+    ours, theirs = (file.read_text().splitlines() for file in (UNIT, TEMPLATE))
+    same = difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks()
+    kept = {line for block in same for line in ours[block.a : block.a + block.size]}
+    first = ours.index("NoNewPrivileges=yes")
+    assert [line for line in ours[first:] if line not in kept] == []
 
 
 def test_what_the_docs_type_turns_a_credential_on(tmp_path: Path) -> None:

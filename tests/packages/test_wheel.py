@@ -106,7 +106,8 @@ def test_the_sdist_has_what_an_installation_wants(built: Path) -> None:
     with tarfile.open(built / f"{NAME}.tar.gz") as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     wanted = {"README.md", "LICENSE", "CHANGELOG.md", "config.example.yaml", "Dockerfile"}
-    wanted |= {"systemd/shelly-bridge.service", "examples/mosquitto/acl", "constraints/tested.txt"}
+    wanted |= {"systemd/shelly-bridge.service", "systemd/shelly-bridge@.service"}
+    wanted |= {"examples/mosquitto/acl", "constraints/tested.txt"}
     assert wanted <= names
     assert not [name for name in names if name.startswith("tests/") or "__pycache__" in name]
 
