@@ -54,11 +54,25 @@ class Viewer(Protocol):
 
 
 @dataclass(slots=True)
+class Session:
+    """A WebSocket as its host knows it; times are monotonic s."""
+
+    viewer: str
+    peer: tuple[str, int]
+    """Address and port of the other end."""
+    opened: float
+    closed: float | None = None
+    """When the end of its TCP connection was seen; None as long as it was not."""
+
+
+@dataclass(slots=True)
 class HostCounters:
     """What happened at a host; times are monotonic s, oldest first, the oldest dropped."""
 
     opened: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
     """When WebSockets were opened."""
+    sessions: deque[Session] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    """The WebSockets themselves."""
     refused: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
     """When handshakes were refused, for whatever reason."""
     unanswered: int = 0
@@ -102,6 +116,7 @@ class Host:
         self._changed = changed
         self._soon = soon
         self._wires: dict[Wire, Viewer] = {}
+        self._sessions: dict[Wire, Session] = {}
 
     # Connections come and go.
 
@@ -164,6 +179,9 @@ class Host:
         wire.no_pong = self.faults.no_pong
         counters = self.counters
         counters.opened.append(time.monotonic())
+        session = Session(viewer.name, wire.peer, counters.opened[-1])
+        counters.sessions.append(session)
+        self._sessions[wire] = session
         counters.open_now = len(self._wires)
         counters.most_open = max(counters.most_open, counters.open_now)
         wire.begin(self)
@@ -177,6 +195,7 @@ class Host:
         """See `wire.Owner`."""
         if wire.overrun:
             self.counters.overruns += 1
+        self._sessions.pop(wire).closed = time.monotonic()
         self._forget(wire)
         self._changed()
 

@@ -33,12 +33,13 @@ class Listener:
         context: ssl.SSLContext,
         serve: Serve,
         mute: Callable[[str | None], bool],
+        address: str = "127.0.0.1",
     ) -> None:
-        """Listen on 127.0.0.1, port 0 is any free one. Raises `StartError` when it is taken."""
+        """Listen at `address`, port 0 is any free one. Raises `StartError` when it is taken."""
         try:
-            self._socket = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
+            self._socket = socket.create_server((address, port), backlog=_BACKLOG)
         except OSError as error:
-            text = f"cannot listen on 127.0.0.1:{port}: {error.strerror}"
+            text = f"cannot listen on {address}:{port}: {error.strerror}"
             raise StartError(f"{text}; choose another port") from None
         self._socket.setblocking(False)
         self.port: int = self._socket.getsockname()[1]

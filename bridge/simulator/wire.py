@@ -145,6 +145,12 @@ class Wire(asyncio.Protocol):
             self._transport.write(data)
 
     @property
+    def peer(self) -> tuple[str, int]:
+        """Address and port of the other end."""
+        address, port = self._transport.get_extra_info("peername")[:2]
+        return address, port
+
+    @property
     def is_closing(self) -> bool:
         """Whether the connection has ended or is about to."""
         return self._transport.is_closing()

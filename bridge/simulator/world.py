@@ -77,9 +77,12 @@ class World:
         token_lifetime: float = DAY,
         detail: Detail = Detail.MEMBERS,
         ports_in_urls: bool = False,
+        address: str = "127.0.0.1",
     ) -> None:
         self.tag = tag
         self.token = token or f"sim-{secrets.token_hex(16)}"
+        self.address = address
+        """Where it listens."""
         self.port = port
         self.detail = detail
         """How much of a Gen2+ status an event carries; may be changed at any time."""
@@ -132,7 +135,9 @@ class World:
 
         After `go_down` it comes back on the same port, with the same devices.
         """
-        listener = Listener(self.port, self._context, self._dispatch, self._front.is_mute)
+        listener = Listener(
+            self.port, self._context, self._dispatch, self._front.is_mute, self.address
+        )
         self.port = listener.port
         self._loop.start(lambda ready: self._serve(listener, ready))
         return self
@@ -195,7 +200,7 @@ class World:
     def resolver(self, host: str, port: int) -> tuple[str, int]:
         """The address to connect to instead of a simulated host's; any other stays."""
         ours = host in self._front.hosts or host in PAGES
-        return ("127.0.0.1", self.port) if ours else (host, port)
+        return (self.address, self.port) if ours else (host, port)
 
     @property
     def login_url(self) -> str:

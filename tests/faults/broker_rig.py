@@ -159,10 +159,10 @@ def wait_complete(system: System, listener: Listener, limit: float = 60.0) -> No
     wait_until(complete, limit, "every device's state is there")
 
 
-def retained_topics(port: int) -> dict[str, bytes]:
-    """What the broker keeps."""
+def retained_topics(port: int, state: str = "shelly/bridge/state") -> dict[str, bytes]:
+    """What the broker keeps; `state` is among it."""
     with Listener(port, *EVERYTHING) as reader:
-        wait_until(lambda: "shelly/bridge/state" in reader.values, 10, "the retained state")
+        wait_until(lambda: state in reader.values, 10, "the retained state")
         kept: dict[str, bytes] = {}
         before = -1
         while before != len(kept):

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,7 @@ CANARIES = {
     "outbound.secret": "canary-outbound-secret-5",
     "web.admin.password": "canary&admin=password<6>",
     "devices.*.password": "canary-device-password-7",
+    "cluster.database": "postgresql://shelly:canary%20database%208@127.0.0.1:{port}/shelly",
 }
 """For each secret of the configuration what stands there; a new one has to be added here."""
 
@@ -329,6 +331,33 @@ def test_a11_no_secret_gets_out_whatever_goes_wrong(tmp_path: Path) -> None:
         # A15: whatever the umask was.
         assert [file for file in files if file.stat().st_mode & 0o077] == []
         assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.postgres
+def test_a11_the_address_of_the_database_stays_inside_when_nobody_answers(tmp_path: Path) -> None:
+    address = CANARIES["cluster.database"]
+    with World(["localhost"]) as world, socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        secret = tmp_path / "database"
+        secret.touch(mode=0o600)
+        secret.write_text(address.format(port=port))
+        config = write_config(
+            world, port, tmp_path, cluster__database_file=str(secret), log__level="debug"
+        )
+        server.close()
+        for command in ("check", "consent-url", "devices"):
+            done = subprocess.run(
+                [sys.executable, "-m", "bridge", command, "-c", str(config)],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            said = done.stdout + done.stderr
+            assert done.returncode == 1, said
+            assert "PostgreSQL" in said
+            canaries = {address.format(port=port), "canary%20database%208", "canary database 8"}
+            assert_clean(command, said, canaries)
 
 
 def commands() -> dict[str, CommandParser]:

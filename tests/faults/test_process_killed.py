@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
-from contextlib import suppress
-from itertools import cycle
 from pathlib import Path
-from typing import Self
 
 import pytest
 
-from bridge.errors import ConnectionLost
 from bridge.simulator.devices.base import Device
 from bridge.simulator.load import Load
 from bridge.simulator.world import World
 from bridge.store import Store
 from tests.brokers import MosquittoProcess, Peer, wait_until
+from tests.faults.consents import Owner
 from tests.faults.scale import scaled, seed, show
 from tests.system.process import BridgeProcess, quiet_port
 from tests.system.rig import HOSTS, callback_path, store_grants, write_config
@@ -30,67 +26,9 @@ from tests.system.rig import HOSTS, callback_path, store_grants, write_config
 RELAY = "SNSW-001P16EU"
 ROUNDS = int(scaled(4, 50))
 DEVICES = int(scaled(60, 500))
-OWNED = 20
-"""Devices whose consents come and go."""
 RATE = 200
 COMPLETE = 15.0
 """Seconds after its start."""
-
-
-class Owner:
-    """Grants and withdraws some devices in turn, and knows what was answered with 200."""
-
-    def __init__(self, world: World, callback: str) -> None:
-        self.answered: dict[Device, bool] = {}
-        """Whether a device is granted, by the latest answer."""
-        self.unanswered: set[Device] = set()
-        """Those of which something else was asked later: it may be stored or not."""
-        self.consents = 0
-        self.asking = threading.Event()
-        """Set while a consent is under way."""
-        self.wanted = threading.Event()
-        """Set while consents are to come."""
-        self._world = world
-        self._callback = callback
-        self._devices = [world.add_device(RELAY, granted=False) for _ in range(OWNED)]
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join(15)
-
-    @property
-    def granted(self) -> list[Device]:
-        """The devices that are granted for sure."""
-        return [
-            device
-            for device, granted in list(self.answered.items())
-            if granted and device not in self.unanswered
-        ]
-
-    def _run(self) -> None:
-        for device in cycle(self._devices):
-            if self._done.wait(0.05):
-                return
-            if self.wanted.wait(1.0):
-                self._ask(device)
-
-    def _ask(self, device: Device) -> None:
-        granting = not self.answered.get(device, False)
-        self.unanswered.add(device)
-        self.asking.set()
-        ask = self._world.grant_by_callback if granting else self._world.revoke_by_callback
-        with suppress(ConnectionLost):
-            if ask(device, self._callback).status == 200:
-                self.answered[device] = granting
-                self.unanswered.discard(device)
-                self.consents += 1
-        self.asking.clear()
 
 
 class Awaited:
@@ -118,12 +56,7 @@ def check_store(directory: Path, devices: list[Device], owner: Owner) -> None:
     """It can be read, and says of each device what was answered last."""
     with Store.open(directory / "data", exclusive=True) as store:
         stored = {str(grant.device) for grant in store.grants()}
-    wrong = {
-        device.hex_id: granted
-        for device, granted in list(owner.answered.items())
-        if device not in owner.unanswered and granted != (device.hex_id in stored)
-    }
-    assert wrong == {}
+    assert owner.wrong(stored) == {}
     assert {device.hex_id for device in devices} <= stored
 
 

@@ -84,6 +84,12 @@ class Client:
     ) -> None:
         self.close()
 
+    @property
+    def peer(self) -> tuple[str, int]:
+        """Our own end, as the host sees it."""
+        address, port = self._tls.getsockname()
+        return address, port
+
     def close(self) -> None:
         """Leave."""
         self.socket.close(timeout=1)

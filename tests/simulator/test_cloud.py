@@ -121,6 +121,23 @@ def test_or_both_may_stay(world: World) -> None:
         assert first.status() == second.status()
 
 
+def test_a_host_knows_when_each_connection_was_open_and_whose_it_was(world: World) -> None:
+    host = world.host()
+    host.faults.second = Second.ALLOW
+    with Client(world) as first, Client(world) as second:
+        peers = [client.peer for client in (first, second)]
+        assert [session.peer for session in host.counters.sessions] == peers
+        assert {session.viewer for session in host.counters.sessions} == {world.tag}
+        assert [session.closed for session in host.counters.sessions] == [None, None]
+        between = time.monotonic()
+        first.close()
+        assert world.wait_for(lambda: host.counters.sessions[0].closed, LIMIT)
+        closed, opened = host.counters.sessions[0].closed, host.counters.sessions[1].opened
+        assert closed is not None
+        assert opened < between < closed <= time.monotonic()
+        assert host.counters.sessions[1].closed is None
+
+
 def test_hosts_do_not_disturb_each_other(world: World) -> None:
     devices = [world.add_device(PLUG, host) for host in HOSTS]
     with Client(world, HOSTS[0]) as first, Client(world, HOSTS[1]) as second:

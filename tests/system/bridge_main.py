@@ -127,8 +127,8 @@ def keep_registry() -> None:
 
     def opening(*arguments: Any, **options: Any) -> Store:
         store = opened(*arguments, **options)
-        connection = vars(store)["_connection"]
-        _when_armed.append(lambda: connection.execute("PRAGMA query_only = ON"))
+        database = vars(store)["_database"]
+        _when_armed.append(lambda: vars(database)["_connection"].execute("PRAGMA query_only = ON"))
         return store
 
     vars(app)["Store"].open = opening
