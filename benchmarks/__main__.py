@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.limit import OutOfTimeError, at_most
-from benchmarks.parts import PARTS
+from benchmarks.parts import ON_REQUEST, PARTS
 from benchmarks.plan import LIMITS, QUICK, Plan
 from benchmarks.processes import split_cpus
 from benchmarks.report import Line, Table, aligned
@@ -49,7 +49,7 @@ def main() -> int:
     begin = time.monotonic()
     tables: dict[str, Table] = {}
     failures: dict[str, str] = {}
-    for name in options.only or PARTS:
+    for name in options.only or (part for part in PARTS if part not in ON_REQUEST):
         left = begin + plan.limit - time.monotonic()
         seconds = min(LIMITS.get(name, left), left)
         _measure(name, under_test, plan, seconds, tables, failures)

@@ -19,6 +19,8 @@ from bridge.simulator.wire import Wire, frame
 
 _SHORTEST_SLEEP = 0.001
 _FLOOD_SLEEP = 0.005
+_MANY = 1_000.0
+"""Events/s from which on the shortest sleep would cost more than what is sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -170,10 +172,11 @@ class Feed:
             wire.send_frames(b"".join(frames))
 
     async def _paced(self, order: Order, rate: float) -> None:
+        coarse = order.flood or rate > _MANY
         started = time.monotonic()
         for done, source in enumerate(itertools.cycle(order.sources)):
             while done >= (time.monotonic() - started) * rate:
-                await asyncio.sleep(_FLOOD_SLEEP if order.flood else _SHORTEST_SLEEP)
+                await asyncio.sleep(_FLOOD_SLEEP if coarse else _SHORTEST_SLEEP)
             if source.seen == self._full or order.flood:
                 self._send(order, (source,))
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from benchmarks.cluster import cluster
 from benchmarks.commands import round_trips
 from benchmarks.connections import idle, reconnect
 from benchmarks.growth import growth
@@ -33,5 +34,9 @@ PARTS: dict[str, Part] = {
     "idle": _alone(idle),
     "commands": _alone(round_trips),
     "page": _alone(page),
+    "cluster": _alone(cluster),
     "growth": lambda _cpu, _plan, tables: growth(tables),
 }
+
+ON_REQUEST = frozenset({"cluster"})
+"""Not measured unless they are named: they take long, and the whole machine."""

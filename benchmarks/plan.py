@@ -20,6 +20,7 @@ LIMITS = {
     "idle": 90.0,
     "commands": 60.0,
     "page": 300.0,
+    "cluster": 1_500.0,
 }
 """The most that a part may take before it is given up (s), if as much is left of the whole."""
 
@@ -55,6 +56,11 @@ class Plan:
     """So many, as few percent are looked for."""
     page_segment: float = 2.0
     """Pages that are followed look once a second, and what they change goes out then."""
+    cluster_devices: tuple[int, ...] = (10_000, 100_000)
+    cluster_hosts: int = 100
+    cluster_every: float = 30.0
+    """So long after its last event each of them has another one."""
+    cluster_time: float = 90.0
 
 
 QUICK = Plan(
@@ -73,4 +79,6 @@ QUICK = Plan(
     commands=100,
     page_looks=40,
     page_pairs=5,
+    cluster_devices=(10_000,),
+    cluster_time=30.0,
 )

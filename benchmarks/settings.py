@@ -41,14 +41,36 @@ def for_bridge(
 ) -> Path:
     """The bridge's configuration file, after its consents were put into a new registry."""
     granted = list(devices)
-    values = {
+    # The grants name the hosts; without any, the configuration has to.
+    named = () if granted else hosts
+    values = _values(directory, world, mqtt_port, named, web=web) | dict(others or {})
+    file = write_private(directory / "config.yaml", render(values))
+    _store(config.load(file, {}).data_dir, granted)
+    return file
+
+
+def for_instance(
+    directory: Path, world: World, mqtt_port: int, *, name: str, database: str, max_hosts: int
+) -> Path:
+    """The configuration file of one of several bridges that share a registry in PostgreSQL."""
+    values = _values(directory, world, mqtt_port, (), web=True) | {
+        "cluster.instance": name,
+        "cluster.database_file": str(write_private(directory / "database", database)),
+        "cluster.max_hosts": str(max_hosts),
+    }
+    return write_private(directory / "config.yaml", render(values))
+
+
+def _values(
+    directory: Path, world: World, mqtt_port: int, hosts: Sequence[str], *, web: bool
+) -> dict[str, str]:
+    return {
         "mqtt.host": "127.0.0.1",
         "mqtt.port": str(mqtt_port),
         "mqtt.base_topic": BRIDGE_TOPIC,
         "integrator.tag": world.tag,
         "integrator.token_file": str(write_private(directory / "token", world.token)),
-        # The grants name the hosts; without any, the configuration has to.
-        "integrator.hosts": "" if granted else ",".join(hosts),
+        "integrator.hosts": ",".join(hosts),
         "integrator.api_url": world.api_url,
         "integrator.wss_port": str(world.port),
         "integrator.ca_file": str(world.ca_file),
@@ -60,11 +82,7 @@ def for_bridge(
         "web.admin.listen": "127.0.0.1:0",
         "log.level": "warning",
         "data_dir": str(directory / "data"),
-        **(others or {}),
     }
-    file = write_private(directory / "config.yaml", render(values))
-    _store(config.load(file, {}).data_dir, granted)
-    return file
 
 
 def _store(data_dir: Path, devices: Iterable[Device]) -> None:

@@ -122,6 +122,11 @@ class Stage:
         self.feed = Feed(source for sources in self._sources.values() for source in sources)
 
     @property
+    def registry(self) -> Path:
+        """The data directory with the bridge's consents."""
+        return self._settings[BRIDGE].with_name("data")
+
+    @property
     def granted(self) -> Sequence[Device]:
         """The bridge's devices."""
         return self._devices[BRIDGE]

@@ -41,8 +41,16 @@ TINY = Plan(
     page_looks=3,
     page_pairs=1,
     page_segment=1.2,
+    cluster_devices=(6,),
+    cluster_hosts=3,
+    cluster_every=0.5,
+    cluster_time=1.0,
 )
-ALONE = [name for name in PARTS if name != "growth"]
+ALONE = [
+    pytest.param(name, marks=pytest.mark.postgres if name == "cluster" else ())
+    for name in PARTS
+    if name != "growth"
+]
 
 
 @pytest.fixture(autouse=True)
