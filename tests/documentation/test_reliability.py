@@ -7,7 +7,7 @@ import re
 from tests.documentation.pages import DOCS, ROOT
 
 PAGE = (DOCS / "reliability.md").read_text(encoding="utf-8")
-OF_TOOLS = {"test_broker_judge.py", "test_proxy.py"}
+OF_TOOLS = {"test_broker_judge.py", "test_cluster_sockets.py", "test_proxy.py"}
 """Tests of what the fault tests are made with, and of no fault."""
 
 _ROW = re.compile(r"^\| ([FA][0-9]+) \| (.+) \|$", re.MULTILINE)
