@@ -367,7 +367,8 @@ class CloudSession:
                 outgoing = None
             with self._sending:
                 connection = self._socket
-                if connection is not None:
+                # The reader may not have seen yet that it is over; nothing goes out by it.
+                if connection is not None and not connection.is_given_up:
                     try:
                         self._turn(connection, outgoing)
                     except PeerError as error:

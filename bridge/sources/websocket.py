@@ -75,6 +75,11 @@ class CloudSocket:
         self._secured = secured
         self._given_up: str | None = None
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether `abort` was called."""
+        return self._given_up is not None
+
     def receive(self) -> tuple[Received, bytes]:
         """The next message, or a sign of life without one.
 

@@ -25,7 +25,7 @@ from tests.brokers import wait_until
 from tests.cluster.rig import FAST, Change, consent, hosts, overlaps
 from tests.postgres import PostgresServer
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.quiet]
 
 LIMIT = 40.0
 ROOT = Path(__file__).parents[2]
@@ -145,7 +145,7 @@ def test_the_hosts_of_one_that_is_killed_are_owned_by_the_others_soon(
     everything_owned(links, found)
     took = max(change.at for change in history if change.link in lost) - begin
     assert {len(each.owned) for each in found} == {6}
-    assert took < 5
+    assert took < 10
     assert overlaps(history) == []
 
 
