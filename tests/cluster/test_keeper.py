@@ -34,7 +34,7 @@ from tests.cluster.conftest import Maker
 from tests.cluster.rig import FAST, Change, Instance, consent, grant, hosts, overlaps
 from tests.postgres import PASSWORD, PostgresServer
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.quiet]
 
 LIMIT = 30.0
 

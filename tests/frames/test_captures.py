@@ -138,6 +138,7 @@ def test_captures_are_of_many_kinds_and_all_of_them_known() -> None:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.quiet
 def test_every_captured_status_goes_through_the_running_bridge(tmp_path: Path) -> None:
     found = told()
     with Rig(tmp_path) as rig:
