@@ -65,16 +65,8 @@ class Attempt:
         Once for an attempt. It has no time limit of its own. Raises `OSError`, of which `describe`
         makes a text.
         """
-        plain = self._reach(self._look_up(*address))
+        secured = self._reach(self._look_up(*address), context, name)
         try:
-            secured = context.wrap_socket(
-                plain, server_hostname=name, do_handshake_on_connect=False
-            )
-        except BaseException:
-            plain.close()
-            raise
-        try:
-            self._watch(secured)
             secured.do_handshake()
             self._check()
         except BaseException:
@@ -116,25 +108,35 @@ class Attempt:
             raise answer
         return answer
 
-    def _reach(self, addresses: list[_Address]) -> socket.socket:
-        """A TCP connection to the first address that answers; each gets its share of the time."""
+    def _reach(
+        self, addresses: list[_Address], context: ssl.SSLContext, name: str
+    ) -> ssl.SSLSocket:
+        """A connection to the first address that answers; each gets its share of the time.
+
+        TLS is put around the socket before it is connected: Python forgets to close one whose peer
+        hangs up while that is done.
+        """
         problem: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
         for family, address in addresses:
-            plain = socket.socket(family, socket.SOCK_STREAM)
+            secured = context.wrap_socket(
+                socket.socket(family, socket.SOCK_STREAM),
+                server_hostname=name,
+                do_handshake_on_connect=False,
+            )
             try:
-                self._watch(plain)
-                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                plain.settimeout(self._seconds / len(addresses))
-                plain.connect(address)
+                self._watch(secured)
+                secured.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                secured.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                secured.settimeout(self._seconds / len(addresses))
+                secured.connect(address)
             except OSError as error:
-                self.close(plain)
+                self.close(secured)
                 self._check()
                 problem = error
             else:
                 # A timeout left on a TLS socket loses connections when two threads use it.
-                plain.settimeout(None)
-                return plain
+                secured.settimeout(None)
+                return secured
         raise problem
 
     def _watch(self, connection: socket.socket) -> None:
