@@ -237,6 +237,8 @@ class Publisher:
         self.published += 1
         if self._early and publish.lane is Lane.STATE:
             self._fresh[publish.topic] = publish.payload
+        elif self._fresh:
+            self._fresh.pop(publish.topic, None)
         if awaited:
             self._in_flight[number] = (publish, now)
             self._sent_at = now

@@ -139,6 +139,18 @@ def test_a_refill_in_portions_does_not_repeat_what_was_sent_either(desk: Desk) -
     assert desk.sent == ["a=1", "b=1", "c=1", "d=1", "e=1", "f=1"]
 
 
+def test_a_value_that_comes_back_is_sent_although_it_was_sent_before(desk: Desk) -> None:
+    desk.outbox.put(Publish("a", "1"))
+    desk.work()
+    desk.outbox.put(Publish("b", "1", lane=Lane.REFILL))
+    desk.work()
+    desk.outbox.put(Publish("a", "2"))
+    desk.work()
+    desk.outbox.put(Publish("a", "1", lane=Lane.REFILL))
+    desk.work()
+    assert desk.sent == ["a=1", "b=1", "a=2", "a=1"]
+
+
 def test_a_later_refill_repeats_everything(desk: Desk) -> None:
     desk.outbox.put(Publish("a", "1"))
     desk.work()
