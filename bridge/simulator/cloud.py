@@ -87,6 +87,8 @@ class HostCounters:
     verifies: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=_KEPT))
     """`DeviceVerify` requests with the device's id as sent."""
     settings_asked: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    actions_answered: int = 0
+    """Of these two, those that were answered."""
     commands: int = 0
     rpcs: int = 0
     events: int = 0

@@ -104,6 +104,7 @@ class Integrator:
                     "data": result,
                 }
                 wire.send(encode(answer))
+                host.counters.actions_answered += 1
 
         host.answer(send)
 
