@@ -22,6 +22,9 @@ settings.register_profile("dev", deadline=None)
 # Other examples in every run find more than the same ones; the blob makes a failure repeatable.
 settings.register_profile("ci", deadline=None, max_examples=300, print_blob=True)
 
+_LOG_SHOWN = 4_000
+"""Bytes of each log of a failed test that are shown."""
+
 _in_ci = os.environ.get("CI", "").lower() == "true"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if _in_ci else "dev"))
 
@@ -51,9 +54,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Reports travel between processes as UTF-8, and tests log texts that are none."""
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the processes of a failed test wrote last, which nobody can look at in CI.
+
+    Reports travel between processes as UTF-8, and tests log texts that are none.
+    """
     report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        place = item.funcargs.get("tmp_path")
+        if isinstance(place, Path):
+            for log in sorted(place.rglob("*.log")):
+                text = log.read_bytes()[-_LOG_SHOWN:].decode(errors="replace")
+                report.sections.append((f"the end of {log.relative_to(place)}", text))
     report.sections = [
         (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
     ]

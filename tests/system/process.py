@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
+import secrets
 import signal
 import socket
 import subprocess
@@ -101,7 +101,7 @@ class BridgeProcess:
 def quiet_port() -> int:
     """A port for a process to listen on, which will most probably still be free then."""
     while True:
-        port = random.choice(_NOT_FOR_CLIENTS)  # noqa: S311 - no secret
+        port = secrets.choice(_NOT_FOR_CLIENTS)
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError:
