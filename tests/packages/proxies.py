@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.brokers import free_port, wait_until
+from tests.brokers import free_port, make_certificate, wait_until
 from tests.packages.programs import nginx_path
 
 Proxy = Callable[[Path, int, int], list[str]]
@@ -25,7 +25,47 @@ def changed(text: str, changes: dict[str, str]) -> str:
     return text
 
 
-def nginx_command(directory: Path, server: str) -> list[str]:
+def checked(command: list[str], *options: str) -> list[str]:
+    """A proxy's command, after it found no fault with its configuration by these options."""
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "[warn]" not in done.stderr
+    return command
+
+
+def nginx_site(
+    directory: Path, port: int, example: str, name: str, changes: dict[str, str]
+) -> list[str]:
+    """nginx with an example for the site `name`, on another port and with these changes."""
+    certificate, key = make_certificate(directory)
+    listen = {"listen 443 ssl": f"listen 127.0.0.1:{port} ssl", "    listen [::]:443 ssl;\n": ""}
+    keys = {
+        f"/etc/letsencrypt/live/{name}/fullchain.pem": str(certificate),
+        f"/etc/letsencrypt/live/{name}/privkey.pem": str(key),
+    }
+    server = changed(example, {**listen, **keys, **changes})
+    return checked(_nginx_command(directory, server), "-t")
+
+
+def caddy_site(
+    directory: Path, port: int, example: str, name: str, changes: dict[str, str]
+) -> list[str]:
+    """Caddy with an example for the site `name`, on another port and with these changes."""
+    certificate, key = make_certificate(directory)
+    options = "\tadmin off\n\tauto_https disable_redirects\n"
+    place = {f"\n{name} {{": f"\nhttps://127.0.0.1:{port} {{\n\ttls {certificate} {key}"}
+    site = changed(example, {**place, **changes})
+    before, block, after = site.partition("\n{\n")
+    # Not every example has options of its own.
+    site = f"{before}{block}{options}{after}" if block else f"{{\n{options}}}\n{site}"
+    conf = directory / "Caddyfile"
+    conf.write_text(site)
+    configuration = ["--adapter", "caddyfile", "--config", str(conf)]
+    checked(["caddy", "validate", *configuration])
+    return ["caddy", "run", *configuration]
+
+
+def _nginx_command(directory: Path, server: str) -> list[str]:
     """nginx with one server, keeping all that it writes in a directory."""
     program = nginx_path()
     assert program is not None
@@ -39,13 +79,6 @@ def nginx_command(directory: Path, server: str) -> list[str]:
         f"events {{}}\nhttp {{\n access_log {directory}/access.log;\n{temporary}\n{server}}}\n"
     )
     return [program, "-p", str(directory), "-c", str(conf), "-e", "stderr"]
-
-
-def caddy_command(directory: Path, text: str) -> list[str]:
-    """Caddy with a configuration."""
-    conf = directory / "Caddyfile"
-    conf.write_text(text)
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(conf)]
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,9 +11,9 @@ from threading import Thread
 
 import pytest
 
-from tests.brokers import free_port, make_certificate, wait_until
+from tests.brokers import free_port, wait_until
 from tests.packages.programs import EXAMPLES
-from tests.packages.proxies import Proxy, caddy_command, changed, nginx_command, running, trusting
+from tests.packages.proxies import Proxy, caddy_site, nginx_site, running, trusting
 
 CADDY = (EXAMPLES / "compose" / "Caddyfile.cluster").read_text()
 BRIDGES = ("bridge-a:8090", "bridge-b:8090", "bridge-c:8090")
@@ -81,56 +80,22 @@ def post(port: int, path: str, directory: Path) -> tuple[int, bytes]:
         connection.close()
 
 
-def checked(command: list[str]) -> None:
-    """The proxy finds no fault with its configuration."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "[warn]" not in done.stderr
-
-
 def caddy(*bridges: int) -> Proxy:
     """Caddy with its example in front of these."""
-
-    def command(directory: Path, port: int, _: int) -> list[str]:
-        certificate, key = make_certificate(directory)
-        places = [f"127.0.0.1:{bridge}" for bridge in bridges]
-        site = changed(
-            CADDY,
-            {
-                "\nbridge.example.org {": (
-                    f"\nhttps://127.0.0.1:{port} {{\n\ttls {certificate} {key}"
-                ),
-                "\n{\n": "\n{\n\tadmin off\n\tauto_https disable_redirects\n",
-                **dict(zip(BRIDGES, places, strict=True)),
-            },
-        )
-        words = caddy_command(directory, site)
-        checked(["caddy", "validate", *words[2:]])
-        return words
-
-    return command
+    places = [f"127.0.0.1:{bridge}" for bridge in bridges]
+    changes = dict(zip(BRIDGES, places, strict=True))
+    return lambda directory, port, _: caddy_site(
+        directory, port, CADDY, "bridge.example.org", changes
+    )
 
 
 def nginx(east: int, west: int) -> Proxy:
     """nginx with its example in front of these."""
+    places = {"east.internal:8090": f"127.0.0.1:{east}", "west.internal:8090": f"127.0.0.1:{west}"}
 
     def command(directory: Path, port: int, _: int) -> list[str]:
-        certificate, key = make_certificate(directory)
-        server = changed(
-            NGINX,
-            {
-                "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-                "    listen [::]:443 ssl;\n": "",
-                "/etc/letsencrypt/live/bridge.example.org/fullchain.pem": str(certificate),
-                "/etc/letsencrypt/live/bridge.example.org/privkey.pem": str(key),
-                "/var/log/nginx/error.log": str(directory / "error.log"),
-                "east.internal:8090": f"127.0.0.1:{east}",
-                "west.internal:8090": f"127.0.0.1:{west}",
-            },
-        )
-        words = nginx_command(directory, server)
-        checked([*words, "-t"])
-        return words
+        changes = {"/var/log/nginx/error.log": str(directory / "error.log"), **places}
+        return nginx_site(directory, port, NGINX, "bridge.example.org", changes)
 
     return command
 

@@ -10,16 +10,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.brokers import make_certificate
 from tests.packages.programs import EXAMPLES
-from tests.packages.proxies import (
-    Proxy,
-    caddy_command,
-    changed,
-    nginx_command,
-    running,
-    trusting,
-)
+from tests.packages.proxies import Proxy, caddy_site, nginx_site, running, trusting
 from tests.system.rig import Rig
 
 RELAY = "SNSW-001P16EU"
@@ -30,31 +22,14 @@ CADDY = (EXAMPLES / "proxy" / "page.Caddyfile").read_text()
 
 def nginx(directory: Path, port: int, admin: int) -> list[str]:
     """nginx with its example."""
-    certificate, key = make_certificate(directory)
-    server = changed(
-        NGINX,
-        {
-            "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-            "    listen [::]:443 ssl;\n": "",
-            "/etc/letsencrypt/live/home.example.org/fullchain.pem": str(certificate),
-            "/etc/letsencrypt/live/home.example.org/privkey.pem": str(key),
-            "127.0.0.1:8080": f"127.0.0.1:{admin}",
-        },
-    )
-    return nginx_command(directory, server)
+    changes = {"127.0.0.1:8080": f"127.0.0.1:{admin}"}
+    return nginx_site(directory, port, NGINX, "home.example.org", changes)
 
 
 def caddy(directory: Path, port: int, admin: int) -> list[str]:
     """Caddy with its example."""
-    certificate, key = make_certificate(directory)
-    site = changed(
-        CADDY,
-        {
-            "\nhome.example.org {": f"\nhttps://127.0.0.1:{port} {{\n\ttls {certificate} {key}",
-            "127.0.0.1:8080": f"127.0.0.1:{admin}",
-        },
-    )
-    return caddy_command(directory, f"{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{site}")
+    changes = {"127.0.0.1:8080": f"127.0.0.1:{admin}"}
+    return caddy_site(directory, port, CADDY, "home.example.org", changes)
 
 
 class Visitor:

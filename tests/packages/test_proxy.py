@@ -5,22 +5,13 @@ from __future__ import annotations
 import http.client
 import re
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from bridge.store import Store
-from tests.brokers import make_certificate
 from tests.packages.programs import EXAMPLES
-from tests.packages.proxies import (
-    Proxy,
-    caddy_command,
-    changed,
-    nginx_command,
-    running,
-    trusting,
-)
+from tests.packages.proxies import Proxy, caddy_site, nginx_site, running, trusting
 from tests.system.rig import Rig
 
 RELAY = "SNSW-001P16EU"
@@ -29,38 +20,16 @@ CADDY = (EXAMPLES / "proxy" / "Caddyfile").read_text()
 
 
 def nginx(directory: Path, port: int, public: int) -> list[str]:
-    """nginx with its example, which it must find to be without faults."""
-    certificate, key = make_certificate(directory)
-    server = changed(
-        NGINX,
-        {
-            "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-            "    listen [::]:443 ssl;\n": "",
-            "/etc/letsencrypt/live/bridge.example.org/fullchain.pem": str(certificate),
-            "/etc/letsencrypt/live/bridge.example.org/privkey.pem": str(key),
-            "/var/log/nginx/error.log": str(directory / "error.log"),
-            "127.0.0.1:8090": f"127.0.0.1:{public}",
-        },
-    )
-    command = nginx_command(directory, server)
-    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stderr
-    assert "[warn]" not in checked.stderr
-    return command
+    """nginx with its example."""
+    log = {"/var/log/nginx/error.log": str(directory / "error.log")}
+    changes = {**log, "127.0.0.1:8090": f"127.0.0.1:{public}"}
+    return nginx_site(directory, port, NGINX, "bridge.example.org", changes)
 
 
 def caddy(directory: Path, port: int, public: int) -> list[str]:
-    """Caddy with its example, which it must take."""
-    certificate, key = make_certificate(directory)
-    site = changed(
-        CADDY,
-        {
-            "\nbridge.example.org {": f"\nhttps://127.0.0.1:{port} {{\n\ttls {certificate} {key}",
-            "127.0.0.1:8090": f"127.0.0.1:{public}",
-            "\n{\n": "\n{\n\tadmin off\n\tauto_https disable_redirects\n",
-        },
-    )
-    return caddy_command(directory, site)
+    """Caddy with its example."""
+    changes = {"127.0.0.1:8090": f"127.0.0.1:{public}"}
+    return caddy_site(directory, port, CADDY, "bridge.example.org", changes)
 
 
 def get(port: int, path: str, context: ssl.SSLContext) -> tuple[int, bytes]:

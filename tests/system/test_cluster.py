@@ -55,6 +55,15 @@ class Seen:
                     found[host].append(name)
         return found
 
+    def new_owners(self, hosts: list[str], *others: str) -> dict[str, str]:
+        """Who has each host, once it has one owner among these."""
+        wait_until(
+            lambda: all(len(each) == 1 for each in self.owners(hosts, others).values()),
+            LONG,
+            "each host has a new owner",
+        )
+        return {host: names[0] for host, names in self.owners(hosts, others).items()}
+
     def shares(self, cluster: Cluster) -> Counter[str]:
         """How many hosts each instance owns, once each host has one owner; empty before."""
         owners = list(self.owners(cluster.hosts).values())
@@ -224,13 +233,7 @@ def test_others_serve_what_a_killed_instance_had_and_home_assistant_follows(
         cluster.wait_served(LONG)
         show(f"all hosts are served {cluster.took(killed):.1f} s after the kill")
         assert cluster.took(killed) <= SERVED
-        others = ("two", "three")
-        wait_until(
-            lambda: all(len(each) == 1 for each in seen.owners(cluster.hosts, others).values()),
-            LONG,
-            "each host has a new owner",
-        )
-        after = {host: names[0] for host, names in seen.owners(cluster.hosts, others).items()}
+        after = seen.new_owners(cluster.hosts, "two", "three")
         assert {host for host in cluster.hosts if before[host] != after[host]} == {
             host for host in cluster.hosts if before[host] == "one"
         }
@@ -259,12 +262,7 @@ def test_a_stop_hands_over_and_calls_no_device_offline(
         cluster.wait_served(LONG)
         show(f"all hosts are served {cluster.took(stopped):.1f} s after the stop")
         assert cluster.took(stopped) <= SERVED
-        others = ("two", "three")
-        wait_until(
-            lambda: all(len(each) == 1 for each in seen.owners(cluster.hosts, others).values()),
-            LONG,
-            "each host has another owner",
-        )
+        seen.new_owners(cluster.hosts, "two", "three")
         for device in cluster.devices:
             assert seen.said(f"shelly/{device.hex_id}/availability", b"offline", heard) == []
             assert seen.is_there(device)
