@@ -35,8 +35,9 @@ SECONDS = scaled(30, 1_200)
 """For which something goes wrong."""
 SERVED = 15.0
 """Seconds after a kill within which every host is served again."""
-HEALED = 45.0
-"""Seconds after which a test gives up waiting for that, or after anything else."""
+HEALED = scaled(45, 150)
+"""Seconds after which a test gives up waiting for that, or after anything else: hosts go one by one
+to an instance that comes back, and are served by nobody for some seconds meanwhile."""
 WATCHDOG = scaled(7, 60)
 """Seconds that a manager waits for a sign of life."""
 SETTLED = 30.0
