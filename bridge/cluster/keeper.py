@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -113,6 +114,8 @@ class Keeper:
         """At how many looks a host had no owner."""
         self._known: dict[LinkId, Owner | None] = {}
         self._may_release = self._may_claim = 0.0
+        self._returned = -math.inf
+        """When (by the clock) we signed in after a loss."""
 
     # For any thread
 
@@ -234,6 +237,8 @@ class Keeper:
             await self._pause(self._timing.retry)
         if self._problem:
             _log.warning("PostgreSQL is there again")
+        if self._settled.is_set():
+            self._returned = self._clock()
         self._problem, self._connected = "", True
 
     async def _lock_kept(self) -> None:
@@ -344,14 +349,20 @@ class Keeper:
             await self._release(surplus)
 
     def _owner(self, view: View, link: LinkId) -> str | None:
-        """Who has a host; shortly after a start of the server also who had it just before."""
+        """Who has a host; shortly after a start of the server also who had it just before.
+
+        So also after we lost it and came back: a replica may have taken over, which has no locks,
+        and their former owners may not have noticed.
+        """
         owner = view.owners[link]
         if owner is not None:
             return owner.instance
         former = view.formers.get(link)
         is_theirs = former not in (None, self._settings.instance)
+        noticed = self._timing.noticed
         # Less than nothing: the server's clock was set back meanwhile.
-        return former if is_theirs and 0 <= view.age < self._timing.noticed else None
+        is_new = 0 <= view.age < noticed or self._clock() - self._returned < noticed
+        return former if is_theirs and is_new else None
 
     async def _claim(self, links: Collection[LinkId]) -> None:
         since = time.time()

@@ -32,6 +32,7 @@ from bridge.threads import Deadline
 from tests.brokers import wait_until
 from tests.cluster.conftest import Maker
 from tests.cluster.rig import FAST, Change, Instance, consent, grant, hosts, overlaps
+from tests.faults.proxy import Proxy
 from tests.postgres import PASSWORD, PostgresServer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.quiet]
@@ -375,6 +376,33 @@ def test_when_postgresql_dies_everything_is_closed_at_once_and_owned_again_after
     assert overlaps(history) == []
     assert PASSWORD not in caplog.text
     assert str(server.port) not in caplog.text
+
+
+def test_after_a_loss_others_are_given_time_to_notice_theirs(
+    make: Maker, server: PostgresServer, history: list[Change]
+) -> None:
+    address = server.database()
+    with Store.connect(address) as store:
+        consent(store, hosts(6))
+    with Proxy(server.port) as proxy:
+        port = str(proxy.port)
+        slow = make("a", address.replace(f":{server.port}/", f":{port}/"))
+        quick = make("b", address)
+        for each in (slow, quick):
+            each.start()
+        balanced(hosts(6), slow, quick)
+        theirs = set(slow.holder.owned)
+        # For some time after its start everybody waits for everybody anyway.
+        age = "SELECT extract(epoch FROM now() - pg_postmaster_start_time())"
+        wait_until(lambda: server.execute(age)[0][0] > FAST.noticed, LIMIT, "it ran for long")
+        # As when a replica takes over: all locks are gone at once, and one of them hears nothing.
+        proxy.freeze()
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'", address
+        )
+        wait_until(lambda: quick.keeper.owned >= theirs, LIMIT, "the other one has them")
+        all_owned(hosts(6), quick)
+    assert overlaps(history) == []
 
 
 def test_nothing_happens_between_the_doubt_and_the_last_closed_connection(
