@@ -69,6 +69,11 @@ def judge(wire: list[WireEntry], bridge: str) -> None:
             json.loads(entry.payload)
 
 
+def known(rig: Rig) -> set[str]:
+    """The devices that are listed."""
+    return {entry["id"] for entry in rig.json("bridge/devices")}
+
+
 def test_a8_hostile_texts_stay_inside_of_json(tmp_path: Path) -> None:
     rig = Rig(
         tmp_path,
@@ -113,8 +118,9 @@ def test_a8_hostile_texts_stay_inside_of_json(tmp_path: Path) -> None:
         rig.wait(lambda: rig.json("bridge/response/discovery/republish"))
         assert rig.broker is not None
         judge(rig.broker.wire_log, "shelly-bridge-")
-        known = {entry["id"] for entry in rig.json("bridge/devices")}
-        assert known - {VISITOR} == {good.hex_id, *(device.hex_id for device in named)}
+        # The list follows after a moment.
+        expected = {good.hex_id, *(device.hex_id for device in named)}
+        rig.wait(lambda: known(rig) - {VISITOR} == expected, what="just these are listed")
         for entry in rig.json("bridge/devices"):
             assert len(entry["name"] or "") <= 128
             assert (entry["name"] or "").isprintable()
