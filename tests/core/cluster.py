@@ -253,6 +253,9 @@ class Together:
             if link == HOME:
                 self.had_account = True
                 self.instances[name].lists(*sorted(self.listed))
+                for device in sorted(self.listed):
+                    status = self.status(device)
+                    self.instances[name].reports(status, device=device, link=HOME, full=True)
             else:
                 self.instances[name].connects(link)
             self._poll()
