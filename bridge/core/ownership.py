@@ -59,6 +59,7 @@ from bridge.core.publications import THE_BRIDGE, Publications
 from bridge.core.refill import StatesDue
 from bridge.core.registry import Registry
 from bridge.core.reports import Reports, ThrottleOver
+from bridge.core.shards import Shards
 from bridge.core.timers import Timers
 
 Handler = Callable[[Any, Now], Iterable[Effect]]
@@ -100,8 +101,7 @@ class Ownership:
         self._consents = consents
         self._homes = homes
         self.instances = Instances(registry, publications, timers, connections, cluster)
-        self._elsewhere: dict[DeviceId, LinkId] = {}
-        """Where hosts are divided for good: devices with consents here, and hosts of others."""
+        self._shards = Shards(registry)
         self._withdrawn: dict[DeviceId, tuple[LinkId, int]] = {}
         """Consents that are gone, until their devices' last topics are: host and revision."""
 
@@ -158,25 +158,11 @@ class Ownership:
             known = {*self._publications.known_devices(), *hubs, *self._discovery.owners}
             others = known - kept
         else:
-            mine = [grant for grant in grants if self._is_mine(grant)]
-            others = set(self._elsewhere)
+            mine = [grant for grant in grants if self._shards.is_ours(grant)]
+            others = set(self._shards.devices)
         for device in others:
             self._leave(device)
         return effects, mine, visitors
-
-    def _is_mine(self, grant: Grant) -> bool:
-        link = LinkId(grant.host)
-        if self._registry.owns(link):
-            return True
-        self._elsewhere[grant.device] = link
-        self._registry.owners[link] = None
-        return False
-
-    def _comes_back(self, device: DeviceId) -> None:
-        """A device is on no host of others any more."""
-        link = self._elsewhere.pop(device, None)
-        if link is not None and link not in self._elsewhere.values():
-            self._registry.owners.pop(link, None)
 
     def _leave(self, device: DeviceId) -> list[Effect]:
         """Keep no account of what is published of a device; what still waits is out of date."""
@@ -340,7 +326,7 @@ class Ownership:
         self._homes.settle(grant.device, link)
         if not self._registry.owns(link):
             return self._not_ours(grant, now)
-        self._comes_back(grant.device)
+        self._shards.comes_back(grant.device)
         self._withdrawn.pop(grant.device, None)
         if self._cluster.shared and known is not None and self._is_told(known, grant):
             # Our own note of what the cloud said comes back to us.
@@ -366,7 +352,7 @@ class Ownership:
         effects = self.device_lost(DeviceLost(grant.device), now)
         if self._cluster.shared:
             return effects
-        self._is_mine(grant)
+        self._shards.is_ours(grant)
         text = f"{grant.device} is on {grant.host}, which is not in this instance's cluster.hosts"
         return [*effects, Log(logging.WARNING, text), *self.instances.look(now)]
 
@@ -383,14 +369,13 @@ class Ownership:
             *self.device_lost(DeviceLost(event.device), now),
         ]
         if not self._cluster.shared:
-            self._elsewhere[event.device] = event.to
-            registry.owners[event.to] = None
+            self._shards.send_away(event.device, event.to)
         return effects + self.instances.look(now)
 
     def revoked(self, event: GrantRevoked, now: Now) -> list[Effect]:
         """A consent was withdrawn, by any instance; its topics are its owner's to clear."""
         if not self._cluster.shared:
-            self._comes_back(event.device)
+            self._shards.comes_back(event.device)
             return [*self._consents.revoked(event, now), *self.instances.look(now)]
         known = self._registry.devices.get(event.device)
         links = [] if known is None else granted_links(known)
