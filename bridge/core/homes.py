@@ -133,7 +133,8 @@ class Homes:
                 continue
             self.settle(device, host)
             (others if self.is_left(device) else free).append(device)
-        listed = {each.device for roll in self._rolls.values() for each in roll.devices}
+        rolls = self._rolls.values() if free else ()
+        listed = {each.device for roll in rolls for each in roll.devices}
         for device in free:
             comes = device in listed or device in self._here or device in self._aside
             if comes and device not in self._registry.devices:
