@@ -20,6 +20,7 @@ from bridge.assembly import (
     engine_settings,
     instance_name,
     integrator_settings,
+    is_mixed,
     keeper_settings,
     mqtt_settings,
     outbound_settings,
@@ -30,7 +31,7 @@ from bridge.core import jsontext
 from bridge.core.effects import Lane, Publish
 from bridge.core.engine import Engine
 from bridge.core.events import GrantRevoked, GrantStored, Vitals
-from bridge.core.model import Now
+from bridge.core.model import DeviceId, LinkId, Now
 from bridge.core.publications import THE_BRIDGE
 from bridge.core.results import iso
 from bridge.engine_loop import EngineLoop, Executor
@@ -296,7 +297,8 @@ class Bridge:
         grants = self._store.grants() if ours else []
         visitors = self._store.visitors() if self._outbound is not None else []
         now = Now(time.monotonic(), time.time())
-        first = self._engine.restore(grants, now, visitors, self._store.options())
+        options = self._store.options()
+        first = self._engine.restore(grants, now, visitors, options, self._homes())
         if self._keeper is not None:
             # Before anything else: whose name is taken must not speak for its owner.
             self._keeper.start(lambda: self._fate.asked)
@@ -306,6 +308,12 @@ class Bridge:
         self._loop.start(first)
         for server in self._web:
             server.start()
+
+    def _homes(self) -> dict[DeviceId, LinkId]:
+        """The hosts of all consents, where others may serve what comes here by other ways."""
+        if self._keeper is None or not is_mixed(self._config):
+            return {}
+        return {device: LinkId(host) for device, host in self._store.homes().items()}
 
     def wait(self, seconds: float | None = None, supervision: Supervision | None = None) -> None:
         """Wait for the end, at most `seconds`, and see that all parts go on meanwhile."""

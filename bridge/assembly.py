@@ -79,7 +79,13 @@ def cluster(config: Config) -> Cluster | None:
     if config.cluster is None:
         return None
     shared = config.database is not None
-    return Cluster(instance_name(config.cluster), config.cluster.hosts, shared)
+    name = instance_name(config.cluster)
+    return Cluster(name, config.cluster.hosts, shared, mixed=is_mixed(config))
+
+
+def is_mixed(config: Config) -> bool:
+    """Whether devices come by other ways than by consent."""
+    return bool(config.accounts) or config.outbound.enabled
 
 
 def keeper_settings(config: Config) -> KeeperSettings | None:
@@ -97,6 +103,7 @@ def keeper_settings(config: Config) -> KeeperSettings | None:
         accounts=tuple(config.accounts),
         most=config.cluster.max_hosts,
         keep=config.cluster.on_registry_loss == "keep",
+        mixed=is_mixed(config),
     )
 
 

@@ -26,6 +26,9 @@ class Registry(Protocol):
     def hosts(self) -> set[str]:
         """The hosts that somebody has to own."""
 
+    def homes(self, devices: Sequence[DeviceId] | None = None) -> dict[DeviceId, str]:
+        """The hosts of all their devices, or of these."""
+
     def holdings(self, host: str) -> Holdings:
         """Everything of a host that its owner has to know."""
 

@@ -21,6 +21,7 @@ from random import random
 
 from bridge.cluster.base import Holder, Registry, Sink
 from bridge.cluster.estate import Estate
+from bridge.cluster.following import Follower
 from bridge.cluster.locks import Locks, LostError, NameTakenError, RefusedError, View
 from bridge.cluster.reading import Reader
 from bridge.cluster.settings import KeeperSettings
@@ -88,8 +89,16 @@ class Keeper:
             self._timing.statement,
             clock,
         )
-        self._reader = Reader(registry, self._timing.read)
+        self._reader = Reader(registry, self._timing.read, homes=settings.mixed)
         self._estate = Estate(holder, sink)
+        self._follower = Follower(
+            self._reader,
+            self._estate,
+            sink,
+            clock,
+            self._timing.read_again,
+            mixed=settings.mixed,
+        )
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: asyncio.Event
@@ -103,10 +112,6 @@ class Keeper:
         self._connected = False
         self._problem = ""
 
-        self._stored: frozenset[LinkId] = frozenset()
-        """The hosts of the registry."""
-        self._newest: int | None = None
-        self._read_again = 0.0
         self._waiting: dict[LinkId, _Waiting] = {}
         self._anew: set[LinkId] = set()
         """Owned, and to be read anew."""
@@ -288,7 +293,7 @@ class Keeper:
         return {*self._wanted(), *self._held()}
 
     def _wanted(self) -> frozenset[LinkId]:
-        return self._stored | self._named
+        return self._follower.hosts | self._named
 
     async def _pause(self, seconds: float) -> None:
         """Wait so long, or until somebody wakes us."""
@@ -301,22 +306,11 @@ class Keeper:
 
     async def _hear(self, newest: int) -> None:
         """Tell the engine of grants that came, went or moved."""
-        now = self._clock()
-        if newest == self._newest and now < self._read_again:
-            return
         try:
-            news = await self._reader.news(self._newest)
+            if await self._follower.hear(newest):
+                self._anew |= self._estate.owned.keys()
         except StoreError as error:
             self._say(f"what changed cannot be read: {error}")
-            return
-        self._newest, self._stored = news.newest, news.hosts
-        # A host with nothing left that is to be cleared goes without a change.
-        self._read_again = now + self._timing.read_again
-        if news.devices is None:
-            self._anew |= self._estate.owned.keys()
-            return
-        for device, grant, revision in news.devices:
-            self._estate.hear(device, grant, revision, news.belongings)
 
     def _tell(self, view: View) -> None:
         wanted = self._wanted()

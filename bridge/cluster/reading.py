@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -31,6 +31,8 @@ class News:
     devices: tuple[tuple[DeviceId, Grant | None, int], ...] | None
     belongings: Belongings
     """Of those that have a grant."""
+    homes: Mapping[DeviceId, LinkId | None]
+    """The hosts of those that changed, or of all; only for whoever wants to know."""
 
 
 class Reader:
@@ -39,9 +41,11 @@ class Reader:
     Everything raises `StoreError`, also when there is no answer within `limit` s.
     """
 
-    def __init__(self, registry: Registry, limit: float) -> None:
+    def __init__(self, registry: Registry, limit: float, *, homes: bool = False) -> None:
+        """With `homes` the news tell of those, too."""
         self._registry = registry
         self._limit = limit
+        self._homes_wanted = homes
         self._busy = False
 
     async def news(self, since: int | None) -> News:
@@ -63,7 +67,19 @@ class Reader:
         hosts = frozenset(LinkId(host) for host in registry.hosts())
         granted = [device for device, grant, _ in devices or () if grant is not None]
         belongings = registry.belongings(granted) if granted else Belongings({}, {}, ())
-        return News(0 if changes is None else changes.newest, hosts, devices, belongings)
+        newest = 0 if changes is None else changes.newest
+        return News(newest, hosts, devices, belongings, self._homes(devices))
+
+    def _homes(
+        self, devices: tuple[tuple[DeviceId, Grant | None, int], ...] | None
+    ) -> dict[DeviceId, LinkId | None]:
+        """Read after what changed: who is told too much here is told it once more."""
+        if not self._homes_wanted or devices == ():
+            return {}
+        changed = None if devices is None else [device for device, _, _ in devices]
+        found = self._registry.homes(changed)
+        homes = {device: LinkId(host) for device, host in found.items()}
+        return {**dict.fromkeys(changed or ()), **homes}
 
     def _each(
         self, devices: tuple[DeviceId, ...], deadline: Deadline

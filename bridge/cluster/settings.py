@@ -46,7 +46,7 @@ class KeeperSettings:
 
     `patterns` are of the cloud hosts, None for no host at all; without any they are all. `hosts`
     are to be owned also while nobody consented. With `keep` connections stay open while PostgreSQL
-    is gone.
+    is gone. Where devices come by accounts or by themselves (`mixed`) consents of all hosts matter.
     """
 
     address: str = field(repr=False)
@@ -56,4 +56,5 @@ class KeeperSettings:
     accounts: tuple[str, ...] = ()
     most: int = 64
     keep: bool = False
+    mixed: bool = False
     timing: KeeperTiming = field(default_factory=KeeperTiming)

@@ -47,10 +47,11 @@ from bridge.core.events import (
 )
 from bridge.core.grants import Grants
 from bridge.core.homeassistant.discovery import Discovery, DiscoveryDue, StubsOver
+from bridge.core.homes import Homes
 from bridge.core.instructed import Instructed
 from bridge.core.listings import LeftoversDue, Listings, ListsLate
 from bridge.core.misconduct import Misconduct
-from bridge.core.model import DeviceId, DeviceOptions, Grant, Now, Published, Visitor
+from bridge.core.model import DeviceId, DeviceOptions, Grant, LinkId, Now, Published, Visitor
 from bridge.core.ownership import Ownership
 from bridge.core.presence import ListDue, Presence, ReportMissed
 from bridge.core.publications import Publications
@@ -222,6 +223,7 @@ class Engine:
             self._reports,
             self._grants,
             self._consents,
+            Homes(self._registry, self._timers, self._visitors, self._presence),
         )
 
     def restore(
@@ -230,14 +232,14 @@ class Engine:
         now: Now,
         visitors: Iterable[Visitor] = (),
         options: Iterable[DeviceOptions] = (),
+        homes: Mapping[DeviceId, LinkId] = MappingProxyType({}),
     ) -> list[Effect]:
-        """Take in what was stored, at the start."""
+        """Take in what was stored, at the start; `homes` as in `ConsentsKnown`."""
         for each in options:
             self._registry.set_options(each)
         effects: list[Effect] = []
         if self._ownership is not None:
-            visitors = tuple(visitors)
-            effects, grants = self._ownership.restore(grants, visitors)
+            effects, grants, visitors = self._ownership.restore(grants, visitors, homes)
         effects += self._publications.clear_former_roots()
         self._visitors.restore(visitors, now)
         for grant in grants:

@@ -252,6 +252,18 @@ class HostsKnown:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentsKnown:
+    """The hosts of consents that came or changed, also of other instances' hosts; None: it is gone.
+
+    With `whole` these are all that there are. A consent is gone only when nothing is left that its
+    host's owner has to clear.
+    """
+
+    hosts: Mapping[DeviceId, LinkId | None]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerUp:
     """The broker took us; everything retained must be published again."""
 
@@ -343,6 +355,7 @@ Event = (
     | HostLost
     | DeviceLost
     | HostsKnown
+    | ConsentsKnown
     | BrokerUp
     | BrokerDown
     | MessageArrived

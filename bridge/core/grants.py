@@ -59,6 +59,7 @@ class Grants:
             return effects + self._take_away(device, now)
         for link in links:
             effects += self.leave(known, link, now)
+        known.names = ()
         return [*effects, Release(device, SourceKind.INTEGRATOR)]
 
     def leave(self, device: Device, link: LinkId, now: Now) -> list[Effect]:

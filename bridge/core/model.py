@@ -125,6 +125,8 @@ class Cluster:
     patterns: tuple[str, ...] = ()
     shared: bool = False
     """The registry is shared, and who owns what changes; otherwise the patterns decide for good."""
+    mixed: bool = False
+    """Devices come here by accounts or by themselves, besides those that come by consent."""
 
 
 @dataclass(frozen=True, slots=True)

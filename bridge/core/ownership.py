@@ -25,6 +25,7 @@ from bridge.core.effects import (
     SaveGrant,
 )
 from bridge.core.events import (
+    ConsentsKnown,
     DeviceLost,
     DeviceMoved,
     DevicesListed,
@@ -38,6 +39,7 @@ from bridge.core.events import (
 )
 from bridge.core.grants import Grants, granted_links
 from bridge.core.homeassistant.discovery import Discovery
+from bridge.core.homes import Homes, TakeUpDue
 from bridge.core.instances import Instances, UnownedDue
 from bridge.core.model import (
     Access,
@@ -57,6 +59,7 @@ from bridge.core.publications import THE_BRIDGE, Publications
 from bridge.core.refill import StatesDue
 from bridge.core.registry import Registry
 from bridge.core.reports import Reports, ThrottleOver
+from bridge.core.shards import Shards
 from bridge.core.timers import Timers
 
 Handler = Callable[[Any, Now], Iterable[Effect]]
@@ -83,6 +86,7 @@ class Ownership:
         reports: Reports,
         grants: Grants,
         consents: Consents,
+        homes: Homes,
     ) -> None:
         self._cluster = cluster
         self._registry = registry
@@ -95,9 +99,9 @@ class Ownership:
         self._reports = reports
         self._grants = grants
         self._consents = consents
+        self._homes = homes
         self.instances = Instances(registry, publications, timers, connections, cluster)
-        self._elsewhere: dict[DeviceId, LinkId] = {}
-        """Where hosts are divided for good: devices with consents here, and hosts of others."""
+        self._shards = Shards(registry)
         self._withdrawn: dict[DeviceId, tuple[LinkId, int]] = {}
         """Consents that are gone, until their devices' last topics are: host and revision."""
 
@@ -108,18 +112,24 @@ class Ownership:
             HostLost: self.lost,
             DeviceLost: self.device_lost,
             HostsKnown: self.instances.known,
+            ConsentsKnown: self.consents_known,
             GrantStored: self.granted,
             GrantRevoked: self.revoked,
             DeviceMoved: self.moved,
         }
         if self._cluster.shared:
+            found |= self._homes.handlers(alone)
             for kind in (LinkChanged, LinkRemoved, DevicesListed):
-                found[kind] = self._of_own(alone[kind])
+                found[kind] = self._of_own(found.get(kind, alone[kind]))
         return found
 
     def due(self) -> dict[type, Handler]:
         """The same for timers."""
-        return {UnownedDue: self.instances.unowned, ClearDue: self.cleared}
+        return {
+            UnownedDue: self.instances.unowned,
+            ClearDue: self.cleared,
+            TakeUpDue: self._homes.due,
+        }
 
     def _of_own(self, handler: Handler) -> Handler:
         """Ignores what is still said of a link after it was lost."""
@@ -129,10 +139,14 @@ class Ownership:
     # The start
 
     def restore(
-        self, grants: Iterable[Grant], visitors: Iterable[Visitor]
-    ) -> tuple[list[Effect], list[Grant]]:
-        """The stored grants that are ours from the beginning; what others have is left alone."""
+        self, grants: Iterable[Grant], visitors: Iterable[Visitor], homes: Mapping[DeviceId, LinkId]
+    ) -> tuple[list[Effect], list[Grant], list[Visitor]]:
+        """The stored grants and visitors that are ours from the beginning.
+
+        What others have is left alone; `homes` as in `ConsentsKnown`.
+        """
         effects: list[Effect] = []
+        visitors = self._homes.restore(homes, visitors)
         if THE_BRIDGE in self._publications.former_hubs():
             base = self._registry.settings.topics.base
             effects += [Publish(f"{base}/bridge/{name}", "") for name in _ALONE]
@@ -144,25 +158,11 @@ class Ownership:
             known = {*self._publications.known_devices(), *hubs, *self._discovery.owners}
             others = known - kept
         else:
-            mine = [grant for grant in grants if self._is_mine(grant)]
-            others = set(self._elsewhere)
+            mine = [grant for grant in grants if self._shards.is_ours(grant)]
+            others = set(self._shards.devices)
         for device in others:
             self._leave(device)
-        return effects, mine
-
-    def _is_mine(self, grant: Grant) -> bool:
-        link = LinkId(grant.host)
-        if self._registry.owns(link):
-            return True
-        self._elsewhere[grant.device] = link
-        self._registry.owners[link] = None
-        return False
-
-    def _comes_back(self, device: DeviceId) -> None:
-        """A device is on no host of others any more."""
-        link = self._elsewhere.pop(device, None)
-        if link is not None and link not in self._elsewhere.values():
-            self._registry.owners.pop(link, None)
+        return effects, mine, visitors
 
     def _leave(self, device: DeviceId) -> list[Effect]:
         """Keep no account of what is published of a device; what still waits is out of date."""
@@ -180,6 +180,8 @@ class Ownership:
         registry.owned.add(link)
         registry.owners[link] = Owner(self._cluster.instance, event.since)
         effects = self.instances.look(now)
+        for given in event.grants:
+            self._homes.settle(given.device, link)
         granted = {grant.device for grant in event.grants}
         withdrawn = set(event.withdrawn) - granted
         for device in list(registry.on_link(link)):
@@ -195,6 +197,7 @@ class Ownership:
         options = {each.device: each for each in event.options}
         for grant in event.grants:
             effects += self._take_over(grant, event, options.get(grant.device), now)
+        effects += self._homes.take_up(granted, now)
         self._presence.list_soon(now)
         return effects
 
@@ -225,6 +228,7 @@ class Ownership:
     def _take_away(self, device: DeviceId, event: HostGained, now: Now) -> list[Effect]:
         """A consent was withdrawn while nobody had the host: its device is still published."""
         revision = event.revisions.get(device, 0)
+        self._homes.take_up_later(device, now)
         topics, published = event.topics.get(device), event.published.get(device)
         if not topics and not published:
             return [DropGrant(device, revision)]
@@ -254,6 +258,9 @@ class Ownership:
         effects: list[Effect] = []
         for device in list(registry.on_link(link)):
             effects += self._lose(device, link, now)
+        for device_id in self._homes.left():
+            effects += self.device_lost(DeviceLost(device_id), now)
+        self._homes.forget(link)
         for gone in [each for each, (host, _) in self._withdrawn.items() if host == link]:
             # The next owner finds it among those that are withdrawn.
             self._stays(gone)
@@ -263,23 +270,39 @@ class Ownership:
 
     # Devices
 
+    def consents_known(self, event: ConsentsKnown, now: Now) -> list[Effect]:
+        """Consents changed, of whatever host: what others serve from now on is not ours."""
+        return [
+            effect
+            for device in self._homes.known(event, now)
+            for effect in self.device_lost(DeviceLost(device), now)
+        ]
+
     def device_lost(self, event: DeviceLost, now: Now) -> list[Effect]:
         """A device belongs to a host of somebody else now."""
         known = self._registry.devices.get(event.device)
         self._stays(event.device)
         if known is None:
+            self._homes.leave(event.device, now)
             return self._leave(event.device)
         effects: list[Effect] = []
         for link in granted_links(known):
             effects += self._lose(known, link, now)
             effects.append(Release(event.device, SourceKind.INTEGRATOR))
+        if event.device in self._registry.devices and self._homes.is_left(event.device):
+            effects += self._hand_over(known, now)
         return effects
 
     def _lose(self, device: Device, link: LinkId, now: Now) -> list[Effect]:
         """A device comes by a link no more, which is nobody's business but its next owner's."""
-        if set(device.paths) != {link}:
+        if set(device.paths) != {link} and not self._homes.is_left(device.id):
             effects = self._dispatch.drop_link(device.id, link, "host_down", _TAKEN, now)
             return [*effects, *self._grants.leave(device, link, now), *self._judged(device, now)]
+        return self._hand_over(device, now)
+
+    def _hand_over(self, device: Device, now: Now) -> list[Effect]:
+        """Serve a device no more, in silence."""
+        self._homes.leave(device.id, now)
         effects = self._dispatch.drop_device(device.id, "host_down", _TAKEN, now)
         for channel in device.channels:
             self._timers.cancel(ThrottleOver(device.id, channel))
@@ -300,9 +323,10 @@ class Ownership:
         """A consent was stored, by any instance, or something about it."""
         grant = event.grant
         link, known = LinkId(grant.host), self._registry.devices.get(grant.device)
+        self._homes.settle(grant.device, link)
         if not self._registry.owns(link):
             return self._not_ours(grant, now)
-        self._comes_back(grant.device)
+        self._shards.comes_back(grant.device)
         self._withdrawn.pop(grant.device, None)
         if self._cluster.shared and known is not None and self._is_told(known, grant):
             # Our own note of what the cloud said comes back to us.
@@ -312,7 +336,8 @@ class Ownership:
             if event.options is not None:
                 self._registry.set_options(event.options)
             self._inherit(grant.device, event.topics, event.published)
-        return self._consents.granted(event, now)
+        effects = self._consents.granted(event, now)
+        return effects + self._homes.take_up((grant.device,), now)
 
     def _is_told(self, known: Device, grant: Grant) -> bool:
         """Whether a consent says nothing that is not known."""
@@ -327,7 +352,7 @@ class Ownership:
         effects = self.device_lost(DeviceLost(grant.device), now)
         if self._cluster.shared:
             return effects
-        self._is_mine(grant)
+        self._shards.is_ours(grant)
         text = f"{grant.device} is on {grant.host}, which is not in this instance's cluster.hosts"
         return [*effects, Log(logging.WARNING, text), *self.instances.look(now)]
 
@@ -335,6 +360,8 @@ class Ownership:
         """The cloud serves a device from another host now, perhaps one of somebody else."""
         registry = self._registry
         known = registry.devices.get(event.device)
+        if known is not None and event.link in known.paths:
+            self._homes.settle(event.device, event.to)
         if known is None or event.link not in known.paths or registry.owns(event.to):
             return self._reports.moved(event, now)
         effects: list[Effect] = [
@@ -342,14 +369,13 @@ class Ownership:
             *self.device_lost(DeviceLost(event.device), now),
         ]
         if not self._cluster.shared:
-            self._elsewhere[event.device] = event.to
-            registry.owners[event.to] = None
+            self._shards.send_away(event.device, event.to)
         return effects + self.instances.look(now)
 
     def revoked(self, event: GrantRevoked, now: Now) -> list[Effect]:
         """A consent was withdrawn, by any instance; its topics are its owner's to clear."""
         if not self._cluster.shared:
-            self._comes_back(event.device)
+            self._shards.comes_back(event.device)
             return [*self._consents.revoked(event, now), *self.instances.look(now)]
         known = self._registry.devices.get(event.device)
         links = [] if known is None else granted_links(known)
@@ -364,6 +390,7 @@ class Ownership:
         if event.device in self._registry.devices:
             return [*effects, DropGrant(event.device, revision, kept=True)]
         self._withdrawn[event.device] = links[0], revision
+        self._homes.take_up_later(event.device, now)
         return effects
 
     def cleared(self, key: ClearDue, now: Now) -> list[Effect]:

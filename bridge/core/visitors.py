@@ -236,6 +236,13 @@ class Visitors:
         effects += self._presence.describe(device, now)
         return effects + self._presence.judge(device, now)
 
+    def give_up(self, device: DeviceId, now: Now) -> Visitor | None:
+        """Somebody else serves a device from now on; gives what it can be restored by."""
+        if self._registry.pending.pop(device, None) is not None:
+            self._absent.pop(device, None)
+            self._presence.list_soon(now)
+        return self._saved.get(device)
+
     def forget(self, device: DeviceId) -> None:
         """A device was taken away."""
         self._saved.pop(device, None)

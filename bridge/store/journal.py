@@ -19,6 +19,8 @@ class Journal(Protocol):
     """The statement that finds the hosts of which something is stored."""
     held: str
     """The one that finds a host's devices, with one parameter or more for the host."""
+    homes: str
+    """The one that finds these devices and their hosts."""
 
     def consented(self, work: Transaction, device: DeviceId) -> None:
         """A grant was stored."""
@@ -29,8 +31,8 @@ class Journal(Protocol):
     def withdraw(self, work: Transaction, device: DeviceId) -> None:
         """Its grant is about to be deleted, while its topics stay."""
 
-    def forget(self, work: Transaction, device: DeviceId) -> None:
-        """All of it is about to be deleted."""
+    def forget(self, work: Transaction, device: DeviceId) -> int:
+        """All of it is about to be deleted; how much others had still to hear of that."""
 
     def revision(self, query: Query, device: DeviceId) -> int:
         """Which consent of a device was stored last; 0 is before all others."""
@@ -50,6 +52,7 @@ class OwnJournal:
 
     hosts = "SELECT DISTINCT host FROM grants"
     held = "SELECT device FROM grants WHERE host = ?"
+    homes = "SELECT device, host FROM grants"
 
     def __init__(self) -> None:
         self._revisions: dict[DeviceId, int] = {}
@@ -64,8 +67,9 @@ class OwnJournal:
     def withdraw(self, work: Transaction, device: DeviceId) -> None:
         """The bridge that runs clears the topics."""
 
-    def forget(self, work: Transaction, device: DeviceId) -> None:
+    def forget(self, work: Transaction, device: DeviceId) -> int:  # noqa: ARG002 - protocol
         """Nothing is kept of it here."""
+        return 0
 
     def revision(self, query: Query, device: DeviceId) -> int:  # noqa: ARG002 - protocol
         """How many consents were stored."""
@@ -96,6 +100,10 @@ class SharedJournal:
     held = (
         "SELECT device FROM grants WHERE host = ? UNION SELECT device FROM withdrawn WHERE host = ?"
     )
+    homes = (
+        "SELECT device, host FROM "
+        "(SELECT device, host FROM grants UNION SELECT device, host FROM withdrawn) AS stored"
+    )
 
     def consented(self, work: Transaction, device: DeviceId) -> None:
         """The number of the change says which consent it is."""
@@ -116,9 +124,9 @@ class SharedJournal:
             (device,),
         )
 
-    def forget(self, work: Transaction, device: DeviceId) -> None:
-        """The topics were cleared."""
-        work.execute("DELETE FROM withdrawn WHERE device = ?", (device,))
+    def forget(self, work: Transaction, device: DeviceId) -> int:
+        """The topics were cleared, which whoever has another way to the device waits for."""
+        return work.execute("DELETE FROM withdrawn WHERE device = ?", (device,))
 
     def revision(self, query: Query, device: DeviceId) -> int:
         """The number of its newest consent, be it given or taken back."""

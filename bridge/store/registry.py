@@ -11,15 +11,17 @@ from collections.abc import Collection, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
+from sys import intern
 from types import TracebackType
 
 from bridge.core.logins import NONE, Login
 from bridge.core.model import DeviceId, DeviceOptions, Grant, Published, Visitor
-from bridge.errors import BridgeError, StoreError
+from bridge.errors import StoreError
 from bridge.store import records
 from bridge.store.data_dir import DirectoryLock, prepare
 from bridge.store.database import Database, Row, Transaction, put
 from bridge.store.journal import Journal, OwnJournal, SharedJournal
+from bridge.store.proofs import use
 from bridge.store.records import (
     SELECT_GRANT,
     SELECT_LOGIN,
@@ -32,9 +34,6 @@ from bridge.store.records import (
     read_topics,
 )
 from bridge.store.sqlite import SqliteDatabase
-
-PROOF_LIMIT = 10_000
-"""Used proofs remembered at a time; each lives for less than three minutes."""
 
 _LONGEST_WAIT = 5.0
 """Seconds to wait for another thread's turn."""
@@ -55,10 +54,6 @@ _PUT_OPTIONS = put("options")
 _PUT_TOPIC = put("device_topics")
 _PUT_DISCOVERY = put("discovery")
 _PUT_LOGIN = put("logins")
-
-
-class ProofReused(BridgeError):
-    """The same proof came before with another body; nothing was changed."""
 
 
 class Store:
@@ -173,6 +168,14 @@ class Store:
         """The hosts whose devices are stored, also of those withdrawn and not forgotten."""
         return {host for (host,) in self._query(self._journal.hosts)}
 
+    def homes(self, devices: Sequence[DeviceId] | None = None) -> dict[DeviceId, str]:
+        """The hosts of all devices, or of these, that `hosts` is about."""
+        asked = self._journal.homes
+        if devices is not None:
+            asked += f" WHERE device IN ({', '.join('?' * len(devices)) or 'NULL'})"
+        # Few hosts for many devices.
+        return {device: intern(host) for device, host in self._query(asked, devices or ())}
+
     def holdings(self, host: str) -> Holdings:
         """All that is stored of one host's devices, at one moment."""
         held = self._journal.held
@@ -206,7 +209,7 @@ class Store:
         `ProofReused` if it came with another one.
         """
         with self._transaction() as work:
-            if proof and not _use(work, proof):
+            if proof and not use(work, proof):
                 return False
             work.execute(_PUT_GRANT, records.grant_row(grant, at))
             self._journal.consented(work, grant.device)
@@ -227,7 +230,7 @@ class Store:
         `ProofReused` as `put_grant`.
         """
         with self._transaction() as work:
-            if proof and not _use(work, proof):
+            if proof and not use(work, proof):
                 return False
             self._journal.withdraw(work, device)
             if not work.execute("DELETE FROM grants WHERE device = ?", (device,)):
@@ -266,8 +269,8 @@ class Store:
         with self._transaction() as work:
             if self._is_late(work, device, revision):
                 return
-            self._journal.forget(work, device)
-            told = work.execute("DELETE FROM grants WHERE device = ?", (device,))
+            told = self._journal.forget(work, device)
+            told += work.execute("DELETE FROM grants WHERE device = ?", (device,))
             work.execute("DELETE FROM visitors WHERE device = ?", (device,))
             if not kept:
                 told += work.execute("DELETE FROM options WHERE device = ?", (device,))
@@ -410,21 +413,3 @@ def _belongings(work: Transaction, held: str, parameters: Sequence[str]) -> Belo
         {device: read_published(device, text) for device, text in published},
         tuple(DeviceOptions(*row) for row in options),
     )
-
-
-def _use(work: Transaction, proof: Proof) -> bool:
-    """Mark a proof as used; False if it was used before for the same body."""
-    work.execute("DELETE FROM used_proofs WHERE expires < ?", (proof.seen,))
-    rows = work.query("SELECT body FROM used_proofs WHERE signed = ?", (proof.signed,))
-    if rows:
-        if rows[0][0] != proof.body:
-            raise ProofReused("the proof was used before for another body")
-        return False
-    ((count,),) = work.query("SELECT count(*) FROM used_proofs")
-    if count >= PROOF_LIMIT:
-        raise StoreError("too many consents at a time")
-    work.execute(
-        "INSERT INTO used_proofs (signed, body, expires) VALUES (?, ?, ?)",
-        (proof.signed, proof.body, proof.expires),
-    )
-    return True

@@ -103,6 +103,7 @@ class Instance:
         named: tuple[str, ...] = (),
         most: int = 64,
         keep: bool = False,
+        mixed: bool = False,
         timing: KeeperTiming = FAST,
         clock: Callable[[], float] | None = None,
     ) -> None:
@@ -111,7 +112,15 @@ class Instance:
         self.holder = RecordingHolder(name, history.append)
         self.store = Store.connect(address)
         settings = KeeperSettings(
-            address, name, patterns, named, accounts, most=most, keep=keep, timing=timing
+            address,
+            name,
+            patterns,
+            named,
+            accounts,
+            most=most,
+            keep=keep,
+            mixed=mixed,
+            timing=timing,
         )
         more = {} if clock is None else {"clock": clock}
         self.silences: list[float] = []

@@ -17,6 +17,7 @@ import pytest
 from bridge.cluster.keeper import NAME
 from bridge.cluster.locks import View, lock_key
 from bridge.core.events import (
+    ConsentsKnown,
     DeviceLost,
     GrantRevoked,
     GrantStored,
@@ -305,6 +306,34 @@ def test_after_too_many_changes_everything_is_told_anew(
 
 
 # Refusals
+
+
+def test_consents_for_hosts_of_others_are_told_where_devices_come_by_other_ways_too(
+    make: Maker, database: str, store: Store
+) -> None:
+    one, two = hosts(2)
+    first, second = consent(store, [one, two])
+    (a,) = started(make, database, "a", patterns=None, accounts=("home",), mixed=True)
+    (b,) = started(make, database, "b")
+    all_owned(hosts(2), b)
+    a.recorder.wait(HostGained)
+    # Before anything is owned, as the first list of an account is held against it.
+    kinds = [type(event) for event in a.recorder.events]
+    assert kinds.index(ConsentsKnown) < kinds.index(HostGained)
+    assert a.recorder.of(ConsentsKnown) == [
+        ConsentsKnown({first.device: one, second.device: two}, whole=True)
+    ]
+    store.update_grant(first.device, host=two)
+    told = ConsentsKnown({first.device: LinkId(two)})
+    a.recorder.wait(ConsentsKnown, lambda event: event == told)
+    store.delete_grant(first.device)
+    # Its host's owner clears its topics now, and the other one hears only of the end of that.
+    b.recorder.wait(GrantRevoked)
+    store.forget_device(first.device)
+    gone = ConsentsKnown({first.device: None})
+    a.recorder.wait(ConsentsKnown, lambda event: event == gone)
+    assert a.recorder.of(GrantRevoked) == []
+    assert b.recorder.of(ConsentsKnown) == []
 
 
 def test_a_name_belongs_to_one_instance(make: Maker, database: str) -> None:

@@ -36,6 +36,10 @@ class SlowRegistry:
     def hosts(self) -> set[str]:
         return {*hosts(2)}
 
+    def homes(self, devices: Sequence[DeviceId] | None = None) -> dict[DeviceId, str]:
+        everything = {DeviceId(each): hosts(1)[0] for each in ("a", "c")}
+        return {each: host for each, host in everything.items() if each in (devices or everything)}
+
     def holdings(self, host: str) -> Holdings:
         self.asked += 1
         assert self.may_answer.wait(10)
@@ -64,6 +68,17 @@ def test_news_are_what_changed_and_all_hosts() -> None:
         news = await reader.news(5)
         assert news.devices == (("a", given, 8), ("b", None, 0))
         assert news.belongings.topics == {"a": {"t"}}
+
+    run_loop(main())
+
+
+def test_the_hosts_of_devices_are_told_to_whoever_wants_to_know() -> None:
+    async def main() -> None:
+        reader = Reader(SlowRegistry(), 5, homes=True)
+        (host,) = hosts(1)
+        assert (await reader.news(None)).homes == {"a": host, "c": host}
+        assert (await reader.news(5)).homes == {"a": host, "b": None}
+        assert (await Reader(SlowRegistry(), 5).news(None)).homes == {}
 
     run_loop(main())
 

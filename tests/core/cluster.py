@@ -15,6 +15,7 @@ from bridge.core.effects import (
     DropGrant,
     Effect,
     Publish,
+    Refresh,
     SaveComponents,
     SaveGrant,
     SaveTopics,
@@ -24,21 +25,34 @@ from bridge.core.effects import (
 from bridge.core.events import (
     BrokerUp,
     CommandAnswered,
+    ConsentsKnown,
     DeviceLost,
     DeviceMoved,
+    DevicesListed,
     GrantRevoked,
     GrantStored,
     HostGained,
     HostLost,
+    LinkChanged,
     RetainedFound,
     SettingsReported,
 )
-from bridge.core.model import Cluster, DeviceId, Grant, LinkId, Published
+from bridge.core.model import (
+    Cluster,
+    DeviceId,
+    Grant,
+    LinkId,
+    LinkState,
+    ListedDevice,
+    Published,
+    SourceKind,
+)
 from tests.core import payloads
 from tests.core.dialogue import HOST, OTHER_HOST, WALL, Dialogue, Reply, grant, settings
 from tests.core.homeassistant.guard import Guard
 
 A, B = "attic", "barn"
+HOME = LinkId("home")
 SETTINGS = {"sys": {"device": {"name": "Boiler"}}}
 
 
@@ -51,13 +65,14 @@ class Instance(Dialogue):
         *grants: Grant,
         patterns: tuple[str, ...] = (),
         shared: bool = True,
+        mixed: bool = True,
         together: Together | None = None,
         **changes: Any,
     ) -> None:
         self.name = name
         self.together = together
         told = replace(settings().topics, instance=name)
-        given = {"topics": told, "cluster": Cluster(name, patterns, shared), **changes}
+        given = {"topics": told, "cluster": Cluster(name, patterns, shared, mixed), **changes}
         super().__init__(*grants, **given)
         if together is not None:
             self.broker, self.guard = together.broker, together.guard
@@ -66,6 +81,13 @@ class Instance(Dialogue):
         """A host is this one's from now on; stored is what is given, and nothing else."""
         revisions = {each.device: 1 for each in grants}
         return self.says(replace(HostGained(link, WALL, grants, revisions, {}, {}, ()), **changes))
+
+    def lists(self, *devices: DeviceId) -> Reply:
+        """The account is connected, and these are its devices."""
+        return self.says(
+            LinkChanged(HOME, SourceKind.ACCOUNT, LinkState.CONNECTED),
+            DevicesListed(HOME, tuple(ListedDevice(each, grant().code) for each in devices)),
+        )
 
     def introduces(self, name: str, *patterns: str) -> Reply:
         """Another instance publishes which hosts it may own."""
@@ -122,6 +144,12 @@ class Stored:
             withdrawn,
         )
 
+    def home(self, device: DeviceId) -> LinkId | None:
+        """The host of a device with a consent, or of one that is still to be cleared."""
+        given = self.grants.get(device)
+        host = self.withdrawn.get(device) if given is None else given.host
+        return None if host is None else LinkId(host)
+
     def write(self, effect: Effect) -> None:
         """Carry out what concerns the registry."""
         match effect:
@@ -131,8 +159,11 @@ class Stored:
                 self.published[device] = published
             case DropGrant(device) if self.revisions.get(device) == effect.revision:
                 assert device not in self.grants
-                for table in (self.withdrawn, self.topics, self.published):
-                    table.pop(device, None)
+                self.changed.append(device)
+                self.withdrawn.pop(device, None)
+                if not effect.kept:
+                    self.topics.pop(device, None)
+                    self.published.pop(device, None)
             case SaveGrant(device) if self.revisions.get(device) == effect.revision:
                 known = self.grants.get(device)
                 if known is not None:
@@ -143,14 +174,18 @@ class Stored:
 class Together:
     """Two instances, the world they serve, and what must hold whatever happens.
 
-    Every retained message of a device must come from the owner of its host, at that moment.
+    Every retained message of a device must come from the owner of its host, at that moment; so must
+    every command. Who has the account, which lists some of them, serves what has no consent.
     """
 
-    def __init__(self, homes: dict[DeviceId, LinkId]) -> None:
+    def __init__(self, homes: dict[DeviceId, LinkId], listed: Iterable[DeviceId] = ()) -> None:
         self.broker: dict[str, str] = {}
         self.guard = Guard()
         self.stored = Stored()
-        self.owners: dict[LinkId, str | None] = {HOST: None, OTHER_HOST: None}
+        self.owners: dict[LinkId, str | None] = {HOST: None, OTHER_HOST: None, HOME: None}
+        self.listed = frozenset(listed)
+        self.had_account = False
+        """Somebody had the account once."""
         self.homes = dict(homes)
         """On which host each device is, or was last."""
         self.on = dict.fromkeys(homes, False)
@@ -158,24 +193,35 @@ class Together:
         self.rollers = dict.fromkeys(homes, False)
         """Whether each device moves a shutter in place of its relays."""
         self.sent: list[tuple[Instance, SendCommand]] = []
+        self.asked: list[tuple[Instance, DeviceId]] = []
+        """Devices that instances ask the account for."""
         self.commands: dict[int, bool] = {}
         """Whether each command is to have a result; by its id."""
         self.finals: dict[int, list[str]] = {}
         """The final results of every command, by its id."""
-        self.instances = {name: Instance(name, together=self) for name in (A, B)}
+        self.instances = {name: self._new(name) for name in (A, B)}
         for device, link in homes.items():
             self.consents(device, link)
+
+    def _new(self, name: str) -> Instance:
+        known, disk = self.stored.topics, self.stored.published
+        fresh = Instance(name, known=known, disk=disk, together=self, logins={HOME: None})
+        devices = (*self.stored.grants, *self.stored.withdrawn)
+        fresh.says(ConsentsKnown({each: self.stored.home(each) for each in devices}, whole=True))
+        return fresh
 
     # What must hold
 
     def judge(self, instance: Instance, effects: list[Effect]) -> None:
         """Hold what an instance does against what it may, and carry it out."""
         for effect in effects:
-            if isinstance(effect, SaveTopics | SaveComponents | DropGrant):
+            if isinstance(effect, SaveTopics | SaveComponents | DropGrant | SendCommand):
                 self._check(instance, effect.device, effect)
             self.stored.write(effect)
             if isinstance(effect, SendCommand):
                 self.sent.append((instance, effect))
+            elif isinstance(effect, Refresh) and effect.link == HOME:
+                self.asked.append((instance, effect.device))
             elif isinstance(effect, Publish):
                 self._judge(instance, effect)
 
@@ -190,9 +236,12 @@ class Together:
 
     def _check(self, instance: Instance, device: DeviceId, effect: Effect) -> None:
         home = self.homes.get(device)
-        if home is not None:
-            owner = self.owners[home]
-            assert owner == instance.name, f"{owner} has it, and {instance.name} did {effect}"
+        if home is None:
+            return
+        may = {self.owners[home]}
+        if self.stored.home(device) is None and device in self.listed:
+            may.add(self.owners[HOME])
+        assert instance.name in may, f"{may} have it, and {instance.name} did {effect}"
 
     # What happens
 
@@ -201,7 +250,14 @@ class Together:
         if self.owners[link] in (None, name):
             self.owners[link] = name
             self.instances[name].says(self.stored.holdings(link))
-            self.instances[name].connects(link)
+            if link == HOME:
+                self.had_account = True
+                self.instances[name].lists(*sorted(self.listed))
+                for device in sorted(self.listed):
+                    status = self.status(device)
+                    self.instances[name].reports(status, device=device, link=HOME, full=True)
+            else:
+                self.instances[name].connects(link)
             self._poll()
 
     def loses(self, link: LinkId) -> None:
@@ -214,7 +270,7 @@ class Together:
         """An instance is killed and started anew; nobody hears of its commands any more."""
         self.owners = {link: None if own == name else own for link, own in self.owners.items()}
         known = self.instances[name]
-        fresh = Instance(name, known=self.stored.topics, disk=self.stored.published, together=self)
+        fresh = self._new(name)
         fresh.mono = known.mono
         self.instances[name] = fresh
         for scan in fresh.says(BrokerUp("5", fresh.settings.bridge_id)).all(ScanRetained):
@@ -226,15 +282,12 @@ class Together:
     def tells(self, device: DeviceId, *, on: bool) -> None:
         """A device switches."""
         self.on[device] = on
-        owner = self._server(device)
-        if owner is not None and not self.rollers[device]:
-            owner.reports({"switch:0": {"output": on}}, device=device, link=self.homes[device])
+        for owner, link in [] if self.rollers[device] else self._ways(device):
+            owner.reports({"switch:0": {"output": on}}, device=device, link=link)
 
     def tells_all(self, device: DeviceId) -> None:
         """A device tells everything, as it does after its host was connected."""
-        owner = self._server(device)
-        if owner is not None:
-            link = self.homes[device]
+        for owner, link in self._ways(device):
             owner.reports(self.status(device), device=device, link=link, full=True)
             owner.says(SettingsReported(link, device, SETTINGS))
 
@@ -302,6 +355,10 @@ class Together:
         for each in self.instances.values():
             each.waits(seconds)
         self._poll()
+        asked, self.asked = self.asked, []
+        for instance, device in asked:
+            if instance is self.instances.get(self.owners[HOME] or ""):
+                instance.reports(self.status(device), device=device, link=HOME, full=True)
 
     def broker_is_new(self) -> None:
         """The broker comes back empty."""
@@ -314,12 +371,22 @@ class Together:
         name = self.owners[self.homes[device]]
         return self.instances[name] if name and device in self.stored.grants else None
 
+    def _ways(self, device: DeviceId) -> list[tuple[Instance, LinkId]]:
+        """Who hears of a device just now, and by which link."""
+        owner, name = self._server(device), self.owners[HOME]
+        ways = [] if owner is None else [(owner, self.homes[device])]
+        if name is not None and device in self.listed:
+            ways.append((self.instances[name], HOME))
+        return ways
+
     def _poll(self) -> None:
         """Every instance hears of what changed in the registry."""
         while self.stored.changed:
             device = self.stored.changed.pop(0)
             given = self.stored.grants.get(device)
             revision = self.stored.revisions[device]
+            for each in self.instances.values():
+                each.says(ConsentsKnown({device: self.stored.home(device)}))
             for name, each in self.instances.items():
                 if given is None:
                     each.says(GrantRevoked(device, revision))

@@ -6,8 +6,9 @@ Every effect is held against the rules that all of them must keep, whatever the 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from bridge.core import jsontext
@@ -136,6 +137,7 @@ class Dialogue:
         disk: Any = None,
         after: Dialogue | None = None,
         visitors: Iterable[Visitor] = (),
+        homes: Mapping[DeviceId, LinkId] = MappingProxyType({}),
         **changes: Any,
     ) -> None:
         self.settings = settings(**changes)
@@ -152,7 +154,7 @@ class Dialogue:
         """Every retained message, as a broker would hold it."""
         self.acknowledges = True
         """Whether the broker takes what it is sent."""
-        self.first = self._heard(self.engine.restore(grants, self.now, visitors))
+        self.first = self._heard(self.engine.restore(grants, self.now, visitors, homes=homes))
 
     @property
     def now(self) -> Now:

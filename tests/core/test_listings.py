@@ -180,9 +180,13 @@ def test_a_device_is_online_as_long_as_any_way_says_so() -> None:
 
 def test_a_withdrawn_consent_leaves_the_way_by_the_account() -> None:
     talk = both()
+    talk.says(relay(False))
+    assert "Pump" in talk.broker[f"{ROOT}/info"]
     reply = talk.says(GrantRevoked(DEVICE))
     assert reply.happened() == ["consent_revoked"]
     assert reply.one(Release) == Release(DEVICE, SourceKind.INTEGRATOR)
+    # What its owner called the channels was part of the consent.
+    assert "Pump" not in talk.broker[f"{ROOT}/info"]
     talk.waits(2)
     assert talk.broker[f"{ROOT}/availability"] == "online"
     assert sources(talk) == ["account"]

@@ -48,7 +48,7 @@ from bridge.core.model import (
 from bridge.core.publications import THE_BRIDGE
 from bridge.core.retained import AT_START
 from tests.core import payloads
-from tests.core.cluster import A, Instance
+from tests.core.cluster import HOME, A, Instance
 from tests.core.dialogue import (
     DEVICE,
     HOST,
@@ -62,7 +62,6 @@ from tests.core.dialogue import (
     override,
 )
 
-HOME = LinkId("home")
 OWN = f"shelly/bridge/{A}"
 
 
@@ -221,28 +220,6 @@ def test_messages_for_devices_of_others_are_ignored(message: str) -> None:
         asked = instance.message(f"shelly/{OTHER}/{message}", payload, asker=7)
         assert instance.says(asked).results == [("unknown", "refused")]
     assert Dialogue(grant()).says(other).effects or message == "get"
-
-
-def test_a_device_with_another_way_here_stays() -> None:
-    instance = Instance(logins={HOME: None})
-    instance.gains(grant())
-    instance.gains(link=HOME)
-    instance.connects()
-    instance.says(
-        LinkChanged(HOME, SourceKind.ACCOUNT, LinkState.CONNECTED),
-        DevicesListed(HOME, (ListedDevice(DEVICE),)),
-    )
-    instance.reports(payloads.two_switches(), full=True)
-    sent = instance.sets("relay/0/set", "ON")
-    assert instance.says(HostLost(HOST)).results == []
-    assert instance.holds(f"{ROOT}/info")["sources"] == [
-        {"kind": "account", "link": HOME, "access": "control"}
-    ]
-    assert sent.effects
-    # A list of an account that somebody else has by now brings nothing in.
-    instance.says(HostLost(HOME))
-    assert instance.says(DevicesListed(HOME, (ListedDevice(DEVICE),))).effects == []
-    assert instance.waits(60).results == []
 
 
 def test_commands_sent_by_a_lost_way_have_their_result_at_once() -> None:

@@ -8,21 +8,24 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge.core.events import SettingsReported
-from bridge.core.model import DeviceId, LinkId
-from tests.core.cluster import SETTINGS, A, B, Together
+from bridge.core.events import DevicesListed, LinkChanged, SettingsReported
+from bridge.core.model import DeviceId, LinkId, LinkState, ListedDevice, SourceKind
+from tests.core.cluster import HOME, SETTINGS, A, B, Together
 from tests.core.dialogue import DEVICE, HOST, OTHER, OTHER_HOST, Dialogue, grant
 
 THIRD = DeviceId("0cb815fd44e2")
 HOMES = {DEVICE: HOST, OTHER: HOST, THIRD: OTHER_HOST}
+LISTED = (DEVICE, THIRD)
+"""Of the account, too."""
 
 names = st.sampled_from((A, B))
 links = st.sampled_from((HOST, OTHER_HOST))
+all_links = st.sampled_from((HOST, OTHER_HOST, HOME))
 devices = st.sampled_from(tuple(HOMES))
 
 steps = st.one_of(
-    st.tuples(st.just("gains"), names, links),
-    st.tuples(st.just("loses"), links),
+    st.tuples(st.just("gains"), names, all_links),
+    st.tuples(st.just("loses"), all_links),
     st.tuples(st.just("dies"), names),
     st.tuples(st.just("tells"), devices, st.booleans()),
     st.tuples(st.just("tells_all"), devices),
@@ -62,20 +65,33 @@ def play(together: Together, step: tuple[Any, ...]) -> None:
 
 
 def calm_down(together: Together) -> None:
-    """In the end every host has an owner, and every device tells how it is."""
-    for link in (HOST, OTHER_HOST):
+    """In the end every host has an owner, and every device tells how it is.
+
+    So has the account, if anybody ever had it.
+    """
+    for link in (HOST, OTHER_HOST, *([HOME] if together.had_account else [])):
         together.gains(A if together.owners[link] is None else str(together.owners[link]), link)
+    for _ in ("what is withdrawn is cleared", "and comes by its account, if it does"):
+        together.wait(10.0)
     for device in HOMES:
         together.tells_all(device)
     together.wait(200.0)
 
 
-def alone(device: DeviceId, link: LinkId, status: dict[str, Any]) -> dict[str, str]:
-    """What a bridge that is alone publishes of a device."""
-    dialogue = Dialogue(grant(device, host=link))
-    dialogue.connects(link)
-    dialogue.reports(status, full=True, device=device, link=link)
-    dialogue.says(SettingsReported(link, device, SETTINGS))
+def alone(device: DeviceId, links: list[LinkId], status: dict[str, Any]) -> dict[str, str]:
+    """What a bridge that is alone publishes of a device that comes by these links."""
+    consents = [grant(device, host=link) for link in links if link != HOME]
+    dialogue = Dialogue(*consents, logins={HOME: None} if HOME in links else {})
+    for link in links:
+        if link == HOME:
+            dialogue.says(
+                LinkChanged(HOME, SourceKind.ACCOUNT, LinkState.CONNECTED),
+                DevicesListed(HOME, (ListedDevice(device, grant().code),)),
+            )
+        else:
+            dialogue.connects(link)
+        dialogue.reports(status, full=True, device=device, link=link)
+        dialogue.says(SettingsReported(link, device, SETTINGS))
     dialogue.waits(200.0)
     return dialogue.broker
 
@@ -92,6 +108,8 @@ def about(device: DeviceId, broker: dict[str, str], instance: str | None = None)
             body = json.loads(plain) if plain.startswith("{") else plain
             if isinstance(body, dict):
                 body = {key: value for key, value in body.items() if key not in _VOLATILE}
+                # In the order in which they came.
+                body["sources"] = sorted(body.get("sources", ()), key=str)
             found[topic] = body
     return found
 
@@ -111,24 +129,35 @@ def about(device: DeviceId, broker: dict[str, str], instance: str | None = None)
 @example([("commanded", DEVICE, True), ("commanded", DEVICE, False), *TAKEN_OVER])
 @example([("moves", DEVICE, OTHER_HOST), ("reshapes", DEVICE), ("broker_is_new",)])
 @example([("dies", A), ("withdraws", OTHER), ("consents", OTHER, OTHER_HOST)])
+# Whoever has the account serves what has no consent, and nothing else.
+@example([("gains", B, HOME), ("tells", DEVICE, True), ("commanded", DEVICE, False)])
+@example([("gains", B, HOME), ("withdraws", DEVICE), ("wait", 20.0), ("tells", DEVICE, True)])
+@example([("gains", B, HOME), ("withdraws", DEVICE), ("wait", 20.0), ("consents", DEVICE, HOST)])
+@example([("gains", B, HOME), *TAKEN_OVER, ("wait", 2.0), ("loses", HOST), ("wait", 20.0)])
+@example([("gains", A, HOME), ("moves", DEVICE, OTHER_HOST), ("moves", DEVICE, HOST)])
+@example([("withdraws", DEVICE), ("gains", A, HOME)])
+@example([("gains", A, HOME), ("loses", HOST), ("withdraws", DEVICE), ("gains", A, HOST)])
 def test_whoever_has_a_host_alone_speaks_for_its_devices(story: list[tuple[Any, ...]]) -> None:
-    together = Together(HOMES)
+    together = Together(HOMES, LISTED)
     for step in START:
         play(together, step)
     for step in story:
         play(together, step)
     calm_down(together)
     for device, link in together.homes.items():
-        owner = together.owners[link]
+        account = together.owners[HOME] if device in LISTED else None
+        owner = together.owners[link] if device in together.stored.grants else account
+        if owner is None:
+            assert about(device, together.broker) == {}
+            continue
+        ways = [link] if device in together.stored.grants else []
+        ways += [HOME] if account == owner else []
         told = about(device, together.broker, owner)
-        if device in together.stored.grants:
-            assert told == about(device, alone(device, link, together.status(device)))
-        else:
-            assert told == {}
+        assert told == about(device, alone(device, ways, together.status(device)))
     assert together.stored.withdrawn == {}
     for name in (A, B):
         own = {
-            f"shelly/bridge/{name}/hosts/{link}" for link in HOMES.values()
+            f"shelly/bridge/{name}/hosts/{link}" for link in (*HOMES.values(), HOME)
         } & together.broker.keys()
         assert own == {
             f"shelly/bridge/{name}/hosts/{link}"

@@ -161,7 +161,7 @@ class Cluster:
     ) -> None:
         self._stack.close()
 
-    def _make(self, name: str, far_port: int, parent: Path) -> Instance:
+    def _make(self, name: str, far_port: int, parent: Path, **more: str) -> Instance:
         cable = self.cable if name == self._names[-1] else None
         directory = parent / name
         directory.mkdir(mode=0o700)
@@ -175,11 +175,13 @@ class Cluster:
             "cluster__instance": name,
             "cluster__database_file": str(database),
             **self._values,
+            **more,
         }
         port = self.broker.port if cable is None else far_port
         config = write_config(self.world, port, directory, **values)
         inside = [] if cable is None else cable.inside
-        return Instance(name, config, address, public, inside=inside, FAR=self.address)
+        far = f"{self.address}:{self.world.port}"
+        return Instance(name, config, address, public, inside=inside, FAR=far)
 
     def _kill(self) -> None:
         for instance in self.instances.values():
@@ -228,9 +230,9 @@ class Cluster:
         chosen = self._draw.choice(living) if name is None else self.instances[name]
         return f"{chosen.public}/consent/{self._secret}"
 
-    def another(self, name: str, directory: Path) -> Instance:
-        """One more instance of this name, which does not run yet."""
-        return self._make(name, self.broker.port, directory)
+    def another(self, name: str, directory: Path, **values: str) -> Instance:
+        """One more instance of this name, with `values` of its own, which does not run yet."""
+        return self._make(name, self.broker.port, directory, **values)
 
     def stored(self) -> set[str]:
         """The hex ids of the devices that are granted."""

@@ -10,7 +10,7 @@ import pytest
 from bridge.core.model import DeviceId, Grant
 from bridge.errors import StoreError
 from bridge.store import Proof, ProofReused, Store
-from bridge.store.registry import PROOF_LIMIT
+from bridge.store.proofs import PROOF_LIMIT
 from tests.store.places import Place
 
 DEVICE = DeviceId("a8032abe54dc")

@@ -43,6 +43,34 @@ def test_a_host_s_holdings_are_all_of_its_devices_and_of_no_others(store: Store)
     assert store.holdings("shelly-3-eu.shelly.cloud").grants == ()
 
 
+def test_the_hosts_of_devices_are_known_until_nothing_is_left_of_a_consent(
+    store: Store, place: Place
+) -> None:
+    for device, host in ((DEVICE, HOST), (OTHER, OTHER_HOST)):
+        store.put_grant(replace(GRANT, device=device, host=host), at=1.0)
+    assert store.homes() == {DEVICE: HOST, OTHER: OTHER_HOST}
+    assert store.homes([DEVICE, DeviceId("0cb815fd44e1")]) == {DEVICE: HOST}
+    assert store.homes([]) == {}
+    store.delete_grant(DEVICE)
+    # Where others share the registry, the owner of the host has something to clear.
+    left = {DEVICE: HOST} if isinstance(place, SharedDatabase) else {}
+    assert store.homes([DEVICE]) == left
+    store.forget_device(DEVICE)
+    assert store.homes() == {OTHER: OTHER_HOST}
+
+
+@pytest.mark.postgres
+def test_it_is_told_when_nothing_is_left_of_a_consent(shared: SharedDatabase) -> None:
+    with shared.open() as writer, shared.open() as reader:
+        writer.put_grant(GRANT, at=1.0)
+        writer.delete_grant(DEVICE)
+        since = newest(reader)
+        writer.forget_device(DEVICE, revision=writer.revision(DEVICE))
+        found = reader.changes(since)
+        assert found is not None
+        assert found.devices == (DEVICE,)
+
+
 def test_each_consent_has_a_higher_revision_than_all_before(store: Store) -> None:
     assert store.revision(DEVICE) == 0
     store.put_grant(GRANT, at=1.0)

@@ -12,7 +12,7 @@ says "then", that is when SIGUSR1 comes, which is answered by the line `armed` o
 - `READ_ONLY`: the registry can then not be written to any more.
 - `PATIENCE=S,S`: after how long a part counts as late, and as stuck.
 - `THREADS=FILE`: the name of each thread that is started is written there.
-- `FAR=ADDRESS`: every cloud host is there, and not on this machine.
+- `FAR=ADDRESS` or `FAR=ADDRESS:PORT`: every cloud host is there, and not on this machine.
 - `QUICK=S`: how short a connection to a host must be to look as if somebody else took it.
 """
 
@@ -46,7 +46,8 @@ _when_armed: list[Callable[[], object]] = []
 
 def here(_: str, port: int) -> tuple[str, int]:
     """The address of every host."""
-    return os.environ.get("FAR", "127.0.0.1"), port
+    address, _, there = os.environ.get("FAR", "127.0.0.1").partition(":")
+    return address, int(there or port)
 
 
 def make_bridge(config: Config) -> app.Bridge:

@@ -20,6 +20,7 @@ from tests.faults.broker_rig import EVERYTHING
 from tests.faults.cluster_rig import NAMES, Cluster, availability
 from tests.faults.consents import MODEL
 from tests.faults.scale import show
+from tests.system.accounts import EMAIL, PASSWORD
 from tests.system.process import BridgeProcess
 from tests.system.rig import store_grants, write_config
 
@@ -295,6 +296,97 @@ def test_keep_leaves_connections_alone_while_the_registry_is_away(
         wait_until(lambda: seen.is_there(granted), LONG, "the registry is followed again")
         assert cluster.spans() == before
         cluster.stop()
+
+
+def account_values(cluster: Cluster, directory: Path) -> dict[str, str]:
+    """What the configuration says of an account that logs in by itself."""
+    password = directory / "password"
+    password.touch(mode=0o600)
+    password.write_text(PASSWORD)
+    world = cluster.world
+    values = {
+        "ca_file": str(world.ca_file),
+        "login_page": world.login_url,
+        "api_url": world.api_url,
+        "wss_port": str(world.port),
+        "email": EMAIL,
+        "password_file": str(password),
+    }
+    return {f"accounts__home__{key}": value for key, value in values.items()}
+
+
+@pytest.mark.postgres
+def test_a_consent_and_an_account_at_two_instances_carry_a_command_out_once(
+    tmp_path: Path, postgres_cluster: Path
+) -> None:
+    with Cluster(tmp_path, postgres_cluster, 1, names=("host",)) as cluster:
+        world = cluster.world
+        account = world.add_account(EMAIL, PASSWORD)
+        # The second one shows when the account is served.
+        both = world.add_device(MODEL, account=account, granted=True)
+        other = world.add_device(MODEL, account=account)
+        cluster.devices.append(both)
+        relay, before = f"shelly/{both.hex_id}/relay/0", 0
+
+        def toggles(times: int) -> None:
+            """Toggle, once what was before is known, and see that nobody does so besides."""
+            nonlocal before
+            for number in range(before, before + times):
+                state = seen.document(relay)["state"]
+                body = json.dumps({"id": number, "state": "TOGGLE"})
+                peer.publish(f"{relay}/set", body)
+                wait_until(
+                    lambda state=state: seen.document(relay)["state"] != state,  # type: ignore[misc]  # mypy and lambda defaults
+                    LONG,
+                    "the other state",
+                )
+                settled(number)
+            before += times
+            assert len(both.received) == before
+            assert [each.refusal for each in both.received] == [None] * before
+
+        def settled(number: int) -> None:
+            """Whoever has answered this has taken the command before."""
+            for instance in cluster.living():
+                name = instance.name
+                answer = f"shelly/bridge/{name}/response/health_check"
+                heard = len(peer.payloads(answer))
+                peer.publish(f"shelly/bridge/{name}/request/health_check", "{}")
+                wait_until(lambda at=answer, heard=heard: len(peer.payloads(at)) > heard, LONG)  # type: ignore[misc]  # mypy and lambda defaults
+            wait_until(lambda: final(number), LONG, "a final result")
+            assert len(final(number)) == 1
+
+        def final(number: int) -> list[dict[str, Any]]:
+            found = [each for each in seen.results(both) if each["id"] == number]
+            return [each for each in found if each["stage"] != "accepted"]
+
+        with Peer(cluster.broker.port, *EVERYTHING) as peer:
+            seen = Seen(peer)
+            cluster.start()
+            wait_until(lambda: seen.is_there(both), LONG, "it comes by its consent")
+            second = cluster.another("account", tmp_path, **account_values(cluster, tmp_path))
+            with second:
+                cluster.instances["account"] = second
+                wait_until(lambda: seen.is_there(other), LONG, "the account is served")
+                toggles(3)
+                wait_until(lambda: seen.follows(both, "host"), LONG, "the host's owner tells of it")
+                wait_until(lambda: seen.follows(other, "account"), LONG, "and not of the other")
+                heard = len(peer.heard)
+                cluster.instances["host"].kill()
+                killed = time.monotonic()
+                wait_until(lambda: seen.follows(both, "account"), LONG, "the other one has both")
+                show(f"has both {time.monotonic() - killed:.1f} s after the kill")
+                assert seen.said(f"shelly/{both.hex_id}/availability", b"offline", heard) == []
+                info = f"shelly/{both.hex_id}/info"
+                wait_until(lambda: len(seen.document(info)["sources"]) == 2, LONG, "both ways")
+                toggles(3)
+                world.revoke_by_callback(both, cluster.callback("account"))
+                wait_until(
+                    lambda: len(seen.document(info)["sources"]) == 1, LONG, "one way is left"
+                )
+                toggles(1)
+                assert second.terminate() == 0
+                assert "bad input" not in second.log
 
 
 def shard(
