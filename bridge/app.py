@@ -14,18 +14,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bridge import log, vitals
-from bridge.assembly import (
-    account_settings,
-    engine_settings,
-    instance_name,
-    integrator_settings,
-    is_mixed,
-    keeper_settings,
-    mqtt_settings,
-    outbound_settings,
-    site,
-)
+from bridge import log, parts, vitals
+from bridge.assembly import engine_settings, instance_name, is_mixed, mqtt_settings, site
 from bridge.config import Config
 from bridge.core import jsontext
 from bridge.core.effects import Lane, Publish
@@ -42,12 +32,9 @@ from bridge.inbox import Inbox
 from bridge.mqtt.client import MqttAdapter
 from bridge.mqtt.outbox import Outbox
 from bridge.notify import Notifier
-from bridge.sources.account import AccountSource
 from bridge.sources.base import Source
-from bridge.sources.integrator import IntegratorSource
 from bridge.sources.router import Router
 from bridge.store import Store
-from bridge.store.logins import LoginVault
 from bridge.store_writer import StoreWriter
 from bridge.supervision import Supervision
 from bridge.threads import Deadline
@@ -56,7 +43,6 @@ from bridge.web.desk import Desk
 from bridge.web.site import Site, Warned
 
 if TYPE_CHECKING:
-    from bridge.cluster.keeper import Keeper
     from bridge.sources.outbound import OutboundSource
     from bridge.web.server import WebServer
 
@@ -149,10 +135,19 @@ class Bridge:
             on_crash=on_crash,
             retain=config.mqtt.retain,
         )
-        self._integrator = self._make_integrator(config, resolve)
-        self._accounts = self._make_accounts(config, resolve)
-        self._outbound = self._make_outbound(config)
-        self._keeper = self._make_keeper(config)
+        put = self._inbox.put
+        self._integrator = parts.integrator(config, resolve, put, on_crash)
+        self._accounts = parts.accounts(config, resolve, store, put, on_crash)
+        self._outbound = parts.outbound(config, store, put, on_crash, lambda: self._loop.beats)
+        self._keeper = parts.keeper(
+            config,
+            store,
+            self._integrator,
+            self._accounts,
+            self._inbox.push,
+            on_crash,
+            self._mqtt.break_off,
+        )
         self._sources = Router(self._all_sources())
         self._loop = EngineLoop(
             self._engine,
@@ -164,61 +159,6 @@ class Bridge:
         )
         self._web = self._make_web(config)
         self._forward = log.ForwardWarnings(self._publish_warning)
-
-    def _make_integrator(self, config: Config, resolve: Resolver) -> IntegratorSource | None:
-        if config.integrator is None:
-            return None
-        return IntegratorSource(
-            integrator_settings(config, config.integrator, resolve),
-            self._inbox.put,
-            self._fate.on_crash,
-            log.register_secret,
-        )
-
-    def _make_accounts(self, config: Config, resolve: Resolver) -> dict[str, AccountSource]:
-        """The accounts by their names; what is stored of others is forgotten, if it is ours."""
-        if config.database is None:
-            self._store.keep_logins(config.accounts.keys())
-        return {
-            name: AccountSource(
-                account_settings(config, name, resolve),
-                LoginVault(self._store, name),
-                self._inbox.put,
-                self._fate.on_crash,
-                log.register_secret,
-            )
-            for name in config.accounts
-        }
-
-    def _make_outbound(self, config: Config) -> OutboundSource | None:
-        """The listener for devices that connect to us; its library is imported only for them."""
-        if not config.outbound.enabled:
-            return None
-        from bridge.sources.outbound import OutboundSource
-
-        settings = outbound_settings(config, self._store.outbound_secret)
-        log.register_secret(settings.secret, lasting=True)
-        return OutboundSource(
-            settings, self._inbox.put, self._fate.on_crash, lambda: self._loop.beats
-        )
-
-    def _make_keeper(self, config: Config) -> Keeper | None:
-        """Who agrees with other bridges on the hosts; PostgreSQL is imported only for them."""
-        settings = keeper_settings(config)
-        if settings is None:
-            return None
-        from bridge.cluster.holders import Holders
-        from bridge.cluster.keeper import Keeper
-
-        holders = Holders(self._integrator, self._accounts)
-        return Keeper(
-            settings,
-            self._store,
-            holders,
-            self._inbox.push,
-            self._fate.on_crash,
-            on_silence=self._mqtt.break_off,
-        )
 
     def _all_sources(self) -> list[Source]:
         integrator: list[Source] = [] if self._integrator is None else [self._integrator]

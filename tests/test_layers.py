@@ -46,7 +46,14 @@ NEVER = {
 PARTS = {"bridge.sources", "bridge.mqtt", "bridge.web", "bridge.store"}
 
 COMPOSERS = {
-    *("bridge.app", "bridge.assembly", "bridge.executors", "bridge.listeners", "bridge.cli"),
+    *(
+        "bridge.app",
+        "bridge.assembly",
+        "bridge.executors",
+        "bridge.listeners",
+        "bridge.parts",
+        "bridge.cli",
+    ),
     *("bridge.demo", "bridge.__main__"),
 }
 """Only these put parts together, and nobody below knows them."""
