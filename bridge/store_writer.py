@@ -24,9 +24,14 @@ RETRY = 30.0
 
 MOST_WAITING = 100_000
 
+TOGETHER = 50
+"""Pieces that are written at once, of those that are written often and need not be durable."""
+
 _log = logging.getLogger(__name__)
 
 Work = SaveGrant | SaveVisitor | SaveOptions | DropGrant | SaveTopics | SaveComponents
+
+_Key = tuple[type, DeviceId]
 
 
 class StoreWriter:
@@ -40,7 +45,7 @@ class StoreWriter:
         self._store = store
         self._on_crash = on_crash
         self._retry = retry
-        self._waiting: OrderedDict[tuple[type, DeviceId], Work] = OrderedDict()
+        self._waiting: OrderedDict[_Key, Work] = OrderedDict()
         self._changed = threading.Condition()
         self._stopping = False
         self._failing = False
@@ -78,42 +83,38 @@ class StoreWriter:
                     if self._stopping:
                         return
                     continue
-                key, work = self._waiting.popitem(last=False)
-            if not self._write(work):
+                pieces = self._next()
+            if not self._write([work for _, work in pieces]):
                 with self._changed:
                     if self._stopping:
                         return
-                    # What came meanwhile is newer, but need not say everything; its place in the
-                    # order is the newer one's too, or an earlier piece of another kind undid it.
-                    newer = self._waiting.get(key)
-                    self._waiting[key] = work if newer is None else _both(work, newer)
-                    if newer is None:
-                        self._waiting.move_to_end(key, last=False)
+                    for key, work in reversed(pieces):
+                        self._put_back(key, work)
                     self._changed.wait_for(lambda: self._stopping, self._retry)
 
-    def _write(self, work: Work) -> bool:
+    def _next(self) -> list[tuple[_Key, Work]]:
+        """The first piece, with those after it that may be written together with it."""
+        pieces = [self._waiting.popitem(last=False)]
+        while (
+            self._waiting
+            and len(pieces) < TOGETHER
+            and isinstance(pieces[0][1], SaveTopics | SaveComponents)
+            and isinstance(next(iter(self._waiting.values())), SaveTopics | SaveComponents)
+        ):
+            pieces.append(self._waiting.popitem(last=False))
+        return pieces
+
+    def _put_back(self, key: _Key, work: Work) -> None:
+        # What came meanwhile is newer, but need not say everything; its place in the order is the
+        # newer one's too, or an earlier piece of another kind undid it.
+        newer = self._waiting.get(key)
+        self._waiting[key] = work if newer is None else _both(work, newer)
+        if newer is None:
+            self._waiting.move_to_end(key, last=False)
+
+    def _write(self, pieces: list[Work]) -> bool:
         try:
-            if isinstance(work, SaveGrant):
-                self._store.update_grant(
-                    work.device,
-                    revision=work.revision,
-                    host=work.host,
-                    control=work.control,
-                    code=work.code,
-                )
-            elif isinstance(work, DropGrant):
-                self._store.forget_device(work.device, revision=work.revision, kept=work.kept)
-            elif isinstance(work, SaveVisitor):
-                if work.gone:
-                    self._store.drop_visitor(work.device)
-                else:
-                    self._store.put_visitor(work.visitor)
-            elif isinstance(work, SaveOptions):
-                self._store.put_options(work.options)
-            elif isinstance(work, SaveComponents):
-                self._store.set_published(work.device, work.published)
-            else:
-                self._store.set_topics(work.device, work.topics)
+            self._store_all(pieces)
         except StoreError as error:
             if not self._failing:
                 _log.error("%s; it will be tried again", error)
@@ -123,6 +124,35 @@ class StoreWriter:
             _log.info("the registry can be written again")
         self._failing = False
         return True
+
+    def _store_all(self, pieces: list[Work]) -> None:
+        """Store one piece, or several of those that go together."""
+        match pieces[0]:
+            case SaveGrant() as work:
+                self._store.update_grant(
+                    work.device,
+                    revision=work.revision,
+                    host=work.host,
+                    control=work.control,
+                    code=work.code,
+                )
+            case DropGrant() as work:
+                self._store.forget_device(work.device, revision=work.revision, kept=work.kept)
+            case SaveVisitor() as work if work.gone:
+                self._store.drop_visitor(work.device)
+            case SaveVisitor() as work:
+                self._store.put_visitor(work.visitor)
+            case SaveOptions() as work:
+                self._store.put_options(work.options)
+            case _:
+                self._store.remember(
+                    {each.device: each.topics for each in pieces if isinstance(each, SaveTopics)},
+                    {
+                        each.device: each.published
+                        for each in pieces
+                        if isinstance(each, SaveComponents)
+                    },
+                )
 
 
 def _both(earlier: Work | None, later: Work) -> Work:

@@ -61,11 +61,14 @@ class Disk:
     def drop_visitor(self, device: DeviceId) -> None:
         self._do("drop_visitor", device)
 
-    def set_topics(self, device: DeviceId, topics: Any) -> None:
-        self._do("set_topics", device, topics)
-
-    def set_published(self, device: DeviceId, published: Any) -> None:
-        self._do("set_published", device, published)
+    def remember(self, topics: dict[DeviceId, Any], published: dict[DeviceId, Any]) -> None:
+        self.attempts += 1
+        self.hold.wait(10)
+        if self.full:
+            raise StoreError("the registry cannot be used: disk full")
+        self.calls += [("topics", device) for device in topics]
+        self.calls += [("published", device) for device in published]
+        self.store.remember(topics, published)
 
 
 @pytest.fixture
@@ -152,7 +155,7 @@ def test_what_home_assistant_was_told_is_written(disk: Disk, writer: StoreWriter
     writer.start()
     assert writer.stop(Deadline(5)) == []
     assert disk.store.published() == {DEVICE: told}
-    assert disk.calls == [("set_published", DEVICE), ("set_published", OTHER)]
+    assert disk.calls == [("published", DEVICE), ("published", OTHER)]
 
 
 def test_the_newest_wins_while_the_disk_is_slow(disk: Disk, writer: StoreWriter) -> None:
@@ -187,7 +190,7 @@ def test_kinds_of_work_of_a_device_keep_their_order(disk: Disk, writer: StoreWri
     writer.put(DropGrant(DEVICE))
     writer.start()
     wait_until(lambda: len(disk.calls) == 3)
-    assert [name for name, _ in disk.calls] == ["set_topics", "update_grant", "forget_device"]
+    assert [name for name, _ in disk.calls] == ["topics", "update_grant", "forget_device"]
     assert disk.store.topics() == {}
 
 

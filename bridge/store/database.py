@@ -8,10 +8,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any, Protocol
 
 META = {"bridge_id", "callback_secret"}
 """What no registry is without."""
+
+MOST_ROWS = 50
+"""Rows of one statement."""
 
 Row = tuple[Any, ...]
 
@@ -99,10 +103,19 @@ TABLES: dict[str, tuple[Sequence[str], int]] = {
 """
 
 
-def put(table: str) -> str:
-    """The statement that puts a row in the place of the one with its key."""
+@lru_cache
+def put(table: str, rows: int = 1) -> str:
+    """The statement that puts rows in the place of those with their keys, each key once."""
     columns, keys = TABLES[table]
     new = ", ".join(f"{name} = excluded.{name}" for name in columns[keys:])
     then = f"UPDATE SET {new}" if new else "NOTHING"
-    into = f"{table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    values = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+    into = f"{table} ({', '.join(columns)}) VALUES {values}"
     return f"INSERT INTO {into} ON CONFLICT ({', '.join(columns[:keys])}) DO {then}"
+
+
+def put_all(work: Transaction, table: str, rows: Sequence[Sequence[object]]) -> None:
+    """Put many rows, each key once, by few statements: each costs a journey to the server."""
+    for first in range(0, len(rows), MOST_ROWS):
+        some = rows[first : first + MOST_ROWS]
+        work.execute(put(table, len(some)), [value for row in some for value in row])

@@ -7,17 +7,17 @@ Any thread may call any method; one at a time is served.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
 from sys import intern
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from bridge.core.logins import NONE, Login
 from bridge.core.model import DeviceId, DeviceOptions, Grant, Published, Visitor
 from bridge.errors import StoreError
-from bridge.store import records
+from bridge.store import announced, records
 from bridge.store.data_dir import DirectoryLock, prepare
 from bridge.store.database import Database, Row, Transaction, put
 from bridge.store.journal import Journal, OwnJournal, SharedJournal
@@ -51,8 +51,6 @@ _PUT_META = put("meta")
 _PUT_GRANT = put("grants")
 _PUT_VISITOR = put("visitors")
 _PUT_OPTIONS = put("options")
-_PUT_TOPIC = put("device_topics")
-_PUT_DISCOVERY = put("discovery")
 _PUT_LOGIN = put("logins")
 
 
@@ -313,22 +311,26 @@ class Store:
         """
         return read_topics(self._query(_SELECT_TOPICS + ("" if granted else _NOT_GRANTED)))
 
-    def set_topics(self, device: DeviceId, topics: Set[str]) -> None:
-        """Replace the list of a device's retained topics.
+    def remember(
+        self,
+        topics: Mapping[DeviceId, Set[str]] = MappingProxyType({}),
+        published: Mapping[DeviceId, Published] = MappingProxyType({}),
+    ) -> None:
+        """Replace the lists of devices' retained topics, and what Home Assistant was told of them.
 
         After a power cut the last seconds of it may be missing: it is written again as soon as
-        the device publishes, and flushing each change would wear out an SD card.
+        a device publishes, and flushing each change would wear out an SD card.
         """
-        rows = self._query("SELECT topic FROM device_topics WHERE device = ?", (device,))
-        known = {topic for (topic,) in rows}
-        if known == topics:
+        new, gone = announced.changed(self._query, topics)
+        if not (new or gone or published):
             return
         with self._transaction(durable=False) as work:
-            work.executemany(
-                "DELETE FROM device_topics WHERE device = ? AND topic = ?",
-                [(device, topic) for topic in known - topics],
-            )
-            work.executemany(_PUT_TOPIC, [(device, topic) for topic in topics - known])
+            announced.put_topics(work, new, gone)
+            announced.put_published(work, published)
+
+    def set_topics(self, device: DeviceId, topics: Set[str]) -> None:
+        """Replace the list of a device's retained topics; see `remember`."""
+        self.remember({device: topics})
 
     def published(self, *, granted: bool = True) -> dict[DeviceId, Published]:
         """What Home Assistant was told of each device, as far as we know; see `topics`."""
@@ -336,15 +338,8 @@ class Store:
         return {device: read_published(device, text) for device, text in rows}
 
     def set_published(self, device: DeviceId, published: Published) -> None:
-        """Replace what Home Assistant was told of a device; nothing is stored of nothing.
-
-        As durable as `set_topics`.
-        """
-        with self._transaction(durable=False) as work:
-            if published:
-                work.execute(_PUT_DISCOVERY, (device, records.published_text(published)))
-            else:
-                work.execute("DELETE FROM discovery WHERE device = ?", (device,))
+        """Replace what Home Assistant was told of a device; see `remember`."""
+        self.remember(published={device: published})
 
     def login(self, account: str) -> Login:
         """What is stored of an account; nothing of one that nobody logged in to."""
