@@ -30,6 +30,11 @@ _READY_EACH = 0.006
 """How long until all devices are published: for the start and for each device (s)."""
 _SETTLE_FIRST = 30.0
 _SETTLE_EACH = 0.005
+_FIRST_EVENTS = 300.0
+"""First events a second of all devices: each is dear, as it tells of parts that were not known."""
+_REST = 0.5
+"""Less of a core than that used by all bridges is rest, too."""
+_DRAIN = 60.0
 _LOOK = 2.0
 _QUIET = 50
 """Fewer messages than that within a look are rest."""
@@ -117,12 +122,15 @@ def _with_devices(table: Table, cpu: int, plan: Plan, devices: int) -> None:
     ):
         begin = time.monotonic()
         _wait_roll(stage, bridges, devices)
+        _show(f"{devices:,} devices are published")
         table.notes.append(
             f"{devices:,} devices: all published {time.monotonic() - begin:.0f} s after the "
             f"start, with {sum(bridge.cpu() for bridge in bridges):.0f} s of CPU."
         )
         rate = devices / plan.cluster_every
-        _settle(stage, stage.order(BRIDGE, payload, rate=rate, flood=True), plan)
+        first = min(rate, _FIRST_EVENTS)
+        _settle(stage, stage.order(BRIDGE, payload, rate=first, flood=True), bridges)
+        _show("all that follows is told")
         for whole in (False, True):
             order = stage.order(BRIDGE, payload, whole=whole, rate=rate)
             _steady(table, stage, postgres, bridges, order, plan, devices)
@@ -181,20 +189,27 @@ def _wait_roll(stage: Stage, bridges: Sequence[Child], devices: int) -> None:
     stage.feed.census = None
 
 
-def _settle(stage: Stage, order: Order, plan: Plan) -> None:
+def _settle(stage: Stage, order: Order, bridges: Sequence[Child]) -> None:
     """Send every device's first event, and wait until all that follows from it was told as well.
 
     Home Assistant is told of each device's channels, at a limited rate.
     """
+    assert order.rate is not None
     with stage.loaded(order):
-        time.sleep(plan.cluster_every)
+        time.sleep(len(order.sources) / order.rate)
     end = time.monotonic() + _SETTLE_FIRST + _SETTLE_EACH * len(order.sources)
-    before = -_QUIET
-    while (now := stage.feed.tally.messages) - before >= _QUIET:
+    messages, used, busy = 0, 0.0, True
+    while busy or stage.feed.tally.messages - messages >= _QUIET:
         if time.monotonic() > end:
             raise RuntimeError("the bridges do not come to rest")
-        before = now
+        messages, used = stage.feed.tally.messages, sum(bridge.cpu() for bridge in bridges)
         time.sleep(_LOOK)
+        busy = sum(bridge.cpu() for bridge in bridges) - used >= _REST * _LOOK
+
+
+def _show(text: str) -> None:
+    """Tell how far it is: a run takes half an hour."""
+    print(f"  {time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
 def _steady(
@@ -206,7 +221,7 @@ def _steady(
     plan: Plan,
     devices: int,
 ) -> None:
-    with stage.loaded(order) as tally:
+    with stage.loaded(order, _DRAIN) as tally:
         # What the round before has left over is not of this one.
         time.sleep(plan.cluster_every)
         first, before = len(tally().delays), _used(stage, postgres, bridges)
@@ -232,6 +247,7 @@ def _steady(
         Line(f"{what}: lag p99", found[1], "ms", at_most=_LAG),
         Line(f"{what}: events left out", lost / max(now.sent + lost, 1), "of all", at_most=0.001),
     ]
+    _show(f"{what}: {table.rows[-1]}")
     table.figures[what] = {
         **{"events_per_s": rate, "p50_ms": found[0], "p99_ms": found[1], "longest_ms": found[2]},
         **{"cpu": shares, "cpu_of_bridges": after.bridges, "mb": memory, "left_out": lost},

@@ -20,7 +20,7 @@ LIMITS = {
     "idle": 90.0,
     "commands": 60.0,
     "page": 300.0,
-    "cluster": 1_500.0,
+    "cluster": 2_700.0,
 }
 """The most that a part may take before it is given up (s), if as much is left of the whole."""
 

@@ -274,15 +274,15 @@ class Stage:
         return Segment(end - begin, events_then - events, messages_then - messages, cpu_then - cpu)
 
     @contextmanager
-    def loaded(self, order: Order) -> Iterator[Callable[[], Tally]]:
-        """Send an order, and in the end wait until all of it was answered."""
+    def loaded(self, order: Order, drain: float = _DRAIN_LIMIT) -> Iterator[Callable[[], Tally]]:
+        """Send an order, and in the end wait until all of it was answered, at most `drain` s."""
         self._in_loop(lambda: self.feed.begin(order))
         try:
             yield lambda: self.feed.tally
         finally:
             self._in_loop(self.feed.end)
         if not order.flood:
-            wait(lambda: self.feed.under_way == 0, _DRAIN_LIMIT, "every event was published")
+            wait(lambda: self.feed.under_way == 0, drain, "every event was published")
 
     def in_order(self, order: Order) -> int:
         """How many devices' newest event is the one that was heard last on every topic."""
