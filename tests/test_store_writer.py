@@ -16,7 +16,7 @@ from bridge.core.effects import DropGrant, SaveComponents, SaveGrant, SaveTopics
 from bridge.core.model import DeviceId, Grant, Visitor
 from bridge.errors import StoreError
 from bridge.store import Store
-from bridge.store_writer import MOST_WAITING, StoreWriter
+from bridge.store_writer import MOST_WAITING, TOGETHER, StoreWriter
 from bridge.threads import Deadline
 from tests.brokers import wait_until
 
@@ -168,6 +168,27 @@ def test_the_newest_wins_while_the_disk_is_slow(disk: Disk, writer: StoreWriter)
     disk.hold.set()
     wait_until(lambda: disk.store.topics().get(DEVICE) == {"shelly/999"})
     assert len(disk.calls) == 2
+
+
+def test_what_many_devices_publish_is_written_together_and_in_order(
+    disk: Disk, writer: StoreWriter
+) -> None:
+    disk.full = True
+    devices = [DeviceId(f"{number:012x}") for number in range(2 * TOGETHER)]
+    told = (("", (("relay_0", "switch"),)),)
+    for device in devices:
+        writer.put(SaveTopics(device, frozenset({f"shelly/{device}"})))
+        writer.put(SaveComponents(device, told))
+    writer.put(DropGrant(devices[0]))
+    writer.start()
+    wait_until(lambda: disk.attempts == 1)
+    disk.full = False
+    wait_until(lambda: ("forget_device", devices[0]) in disk.calls)
+    # One attempt failed, and what it was for went back to its place.
+    assert disk.attempts == 1 + 4 + 1
+    left = devices[1:]
+    assert disk.store.topics() == {device: {f"shelly/{device}"} for device in left}
+    assert disk.store.published() == dict.fromkeys(left, told)
 
 
 def test_what_only_an_earlier_piece_says_of_a_grant_is_kept(

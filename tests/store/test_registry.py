@@ -151,6 +151,18 @@ def test_topics_are_replaced_per_device(store: Store, place: Place) -> None:
         assert again.topics() == {DEVICE: {"b", "d"}}
 
 
+def test_much_is_remembered_at_once(store: Store, place: Place) -> None:
+    many = {
+        DeviceId(f"{number:012x}"): {f"{number}/{topic}" for topic in range(3)}
+        for number in range(70)
+    }
+    store.remember({DEVICE: {"a"}}, {DEVICE: PUBLISHED, OTHER: PUBLISHED})
+    store.remember({**many, DEVICE: set()}, {**dict.fromkeys(many, PUBLISHED), OTHER: ()})
+    with reopened(store, place) as again:
+        assert again.topics() == many
+        assert again.published() == {**dict.fromkeys(many, PUBLISHED), DEVICE: PUBLISHED}
+
+
 def test_what_is_known_of_devices_without_a_grant_can_be_read_alone(store: Store) -> None:
     store.put_grant(GRANT, at=1)
     told = (("", (("relay_0", "switch"),)),)
