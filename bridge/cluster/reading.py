@@ -30,9 +30,9 @@ class News:
     hosts: frozenset[LinkId]
     devices: tuple[tuple[DeviceId, Grant | None, int], ...] | None
     belongings: Belongings
-    """Of those that have a grant."""
+    """Of those that have a grant, or whose topics are still to be cleared."""
     homes: Mapping[DeviceId, LinkId | None]
-    """The hosts of those that changed, or of all; only for whoever wants to know."""
+    """The hosts of those that changed, or of all; without a wish only of those without a grant."""
 
 
 class Reader:
@@ -42,7 +42,7 @@ class Reader:
     """
 
     def __init__(self, registry: Registry, limit: float, *, homes: bool = False) -> None:
-        """With `homes` the news tell of those, too."""
+        """With `homes` the news tell of all of those."""
         self._registry = registry
         self._limit = limit
         self._homes_wanted = homes
@@ -65,18 +65,21 @@ class Reader:
         elif since is not None and len(changes.devices) <= MOST_CHANGES:
             devices = self._each(changes.devices, Deadline(self._limit / 3))
         hosts = frozenset(LinkId(host) for host in registry.hosts())
-        granted = [device for device, grant, _ in devices or () if grant is not None]
-        belongings = registry.belongings(granted) if granted else Belongings({}, {}, ())
+        homes = self._homes(devices)
+        stored = [device for device, grant, _ in devices or () if grant or homes.get(device)]
+        belongings = registry.belongings(stored) if stored else Belongings({}, {}, ())
         newest = 0 if changes is None else changes.newest
-        return News(newest, hosts, devices, belongings, self._homes(devices))
+        return News(newest, hosts, devices, belongings, homes)
 
     def _homes(
         self, devices: tuple[tuple[DeviceId, Grant | None, int], ...] | None
     ) -> dict[DeviceId, LinkId | None]:
         """Read after what changed: who is told too much here is told it once more."""
-        if not self._homes_wanted or devices == ():
+        wanted, changed = self._homes_wanted, None
+        if devices is not None:
+            changed = [device for device, grant, _ in devices if wanted or grant is None]
+        if changed == [] or (changed is None and not wanted):
             return {}
-        changed = None if devices is None else [device for device, _, _ in devices]
         found = self._registry.homes(changed)
         homes = {device: LinkId(host) for device, host in found.items()}
         return {**dict.fromkeys(changed or ()), **homes}

@@ -185,15 +185,13 @@ class Ownership:
         granted = {grant.device for grant in event.grants}
         withdrawn = set(event.withdrawn) - granted
         for device in list(registry.on_link(link)):
-            if device.id in granted or device.paths[link].kind is not SourceKind.INTEGRATOR:
-                continue
-            if device.id in withdrawn:
-                revision = event.revisions.get(device.id, 0)
-                effects += self.revoked(GrantRevoked(device.id, revision), now)
-            else:
+            is_stored = device.id in granted or device.id in withdrawn
+            if not is_stored and device.paths[link].kind is SourceKind.INTEGRATOR:
                 effects += self.device_lost(DeviceLost(device.id), now)
-        for gone in sorted(withdrawn - registry.devices.keys() - self._withdrawn.keys()):
-            effects += self._take_away(gone, event, now)
+        for gone in sorted(withdrawn):
+            revision, published = event.revisions.get(gone, 0), event.published.get(gone, ())
+            topics = event.topics.get(gone, frozenset())
+            effects += self.revoked(GrantRevoked(gone, revision, link, topics, published), now)
         options = {each.device: each for each in event.options}
         for grant in event.grants:
             effects += self._take_over(grant, event, options.get(grant.device), now)
@@ -225,15 +223,23 @@ class Ownership:
             effects += self._judged(known, now)
         return effects
 
-    def _take_away(self, device: DeviceId, event: HostGained, now: Now) -> list[Effect]:
-        """A consent was withdrawn while nobody had the host: its device is still published."""
-        revision = event.revisions.get(device, 0)
+    def _take_away(self, event: GrantRevoked, link: LinkId, now: Now) -> list[Effect]:
+        """A consent for a host of ours was withdrawn, and nobody serves its device by it.
+
+        That was while nobody had the host, or before its owner heard of the consent. The device
+        may still be published, or come here by another way.
+        """
+        device, revision = event.device, event.revision
+        if device in self._registry.devices:
+            return [DropGrant(device, revision, kept=True)]
+        if device in self._withdrawn:
+            self._withdrawn[device] = link, revision
+            return []
         self._homes.take_up_later(device, now)
-        topics, published = event.topics.get(device), event.published.get(device)
-        if not topics and not published:
+        if not event.topics and not event.published:
             return [DropGrant(device, revision)]
-        self._inherit(device, topics, published)
-        self._withdrawn[device] = event.link, revision
+        self._inherit(device, event.topics, event.published)
+        self._withdrawn[device] = link, revision
         return [
             self._grants.event("consent_revoked", device, now),
             *self._consents.hide(device, now),
@@ -379,6 +385,8 @@ class Ownership:
             return [*self._consents.revoked(event, now), *self.instances.look(now)]
         known = self._registry.devices.get(event.device)
         links = [] if known is None else granted_links(known)
+        if not links and event.host is not None and self._registry.owns(event.host):
+            return self._take_away(event, event.host, now)
         if known is None and self._registry.override(event.device).disabled:
             # Its topics went when it was hidden, so nobody else forgets it.
             return [DropGrant(event.device, event.revision)]

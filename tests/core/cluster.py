@@ -388,11 +388,12 @@ class Together:
             for each in self.instances.values():
                 each.says(ConsentsKnown({device: self.stored.home(device)}))
             for name, each in self.instances.items():
+                topics = self.stored.topics.get(device, frozenset())
+                published = self.stored.published.get(device, ())
                 if given is None:
-                    each.says(GrantRevoked(device, revision))
+                    home = self.stored.home(device)
+                    each.says(GrantRevoked(device, revision, home, topics, published))
                 elif self.owners[LinkId(given.host)] == name:
-                    topics = self.stored.topics.get(device, frozenset())
-                    published = self.stored.published.get(device, ())
                     each.says(GrantStored(given, revision, topics, published))
                 else:
                     each.says(DeviceLost(device))
