@@ -25,6 +25,9 @@ class Journal(Protocol):
     def consented(self, work: Transaction, device: DeviceId) -> None:
         """A grant was stored."""
 
+    def moved(self, work: Transaction, device: DeviceId) -> None:
+        """Its grant was given another host."""
+
     def changed(self, work: Transaction, device: DeviceId) -> None:
         """Something else of its grant or options changed."""
 
@@ -60,6 +63,9 @@ class OwnJournal:
     def consented(self, work: Transaction, device: DeviceId) -> None:  # noqa: ARG002 - protocol
         """Count it."""
         self._revisions[device] = self._revisions.get(device, 0) + 1
+
+    def moved(self, work: Transaction, device: DeviceId) -> None:
+        """Nobody else wants to know."""
 
     def changed(self, work: Transaction, device: DeviceId) -> None:
         """Nobody else wants to know."""
@@ -110,6 +116,10 @@ class SharedJournal:
         number = self._note(work, device)
         work.execute("UPDATE grants SET revision = ? WHERE device = ?", (number, device))
         work.execute("DELETE FROM withdrawn WHERE device = ?", (device,))
+
+    def moved(self, work: Transaction, device: DeviceId) -> None:
+        """As a new consent: who had the host before may have it again before anybody looks."""
+        self.consented(work, device)
 
     def changed(self, work: Transaction, device: DeviceId) -> None:
         """Note it."""

@@ -47,6 +47,7 @@ _UPDATE_GRANT = (
     "UPDATE grants SET host = coalesce(?, host), control = coalesce(?, control), "
     "code = coalesce(?, code) WHERE device = ? AND (host != ? OR control != ? OR code != ?)"
 )
+_IS_ELSEWHERE = "SELECT 1 FROM grants WHERE device = ? AND host != ?"
 _PUT_META = put("meta")
 _PUT_GRANT = put("grants")
 _PUT_VISITOR = put("visitors")
@@ -249,15 +250,17 @@ class Store:
     ) -> None:
         """Change what is given of a stored grant, unless a newer consent came since.
 
-        A device without a grant is left without.
+        A device without a grant is left without. Where several bridges share the registry another
+        host counts as a newer consent.
         """
         new = (host, None if control is None else int(control), code)
         with self._transaction() as work:
             if self._is_late(work, device, revision):
                 return
+            moves = host is not None and work.query(_IS_ELSEWHERE, (device, host))
             # The cloud repeats all this at every connect; equal values must not wear the disk.
             if work.execute(_UPDATE_GRANT, (*new, device, *new)):
-                self._journal.changed(work, device)
+                (self._journal.moved if moves else self._journal.changed)(work, device)
 
     def forget_device(
         self, device: DeviceId, *, revision: int | None = None, kept: bool = False

@@ -166,8 +166,10 @@ class Stored:
                     self.published.pop(device, None)
             case SaveGrant(device) if self.revisions.get(device) == effect.revision:
                 known = self.grants.get(device)
-                if known is not None:
-                    self.grants[device] = replace(known, host=effect.host or known.host)
+                if known is not None and effect.host not in (None, known.host):
+                    self.grants[device] = replace(known, host=effect.host)
+                    self._count(device)
+                elif known is not None:
                     self.changed.append(device)
 
 
