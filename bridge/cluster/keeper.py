@@ -109,8 +109,8 @@ class Keeper:
         """At how many looks a host had no owner."""
         self._known: dict[LinkId, Owner | None] = {}
         self._may_release = self._may_claim = 0.0
-        self._returned = -math.inf
-        """When (by the clock) we signed in after a loss."""
+        self._signed_in = -math.inf
+        """When (by the clock)."""
 
     # For any thread
 
@@ -232,8 +232,7 @@ class Keeper:
             await self._pause(self._timing.retry)
         if self._problem:
             _log.warning("PostgreSQL is there again")
-        if self._settled.is_set():
-            self._returned = self._clock()
+        self._signed_in = self._clock()
         self._problem, self._connected = "", True
 
     async def _lock_kept(self) -> None:
@@ -335,18 +334,20 @@ class Keeper:
     def _owner(self, view: View, link: LinkId) -> str | None:
         """Who has a host; shortly after a start of the server also who had it just before.
 
-        So also after we lost it and came back: a replica may have taken over, which has no locks,
-        and their former owners may not have noticed.
+        So also shortly after we signed in: a replica may have taken over, which has no locks, and
+        those who are not there yet may not have noticed. Whoever is has closed everything, or
+        locked it anew.
         """
         owner = view.owners[link]
         if owner is not None:
             return owner.instance
-        former = view.formers.get(link)
-        is_theirs = former not in (None, self._settings.instance)
-        noticed = self._timing.noticed
+        former, noticed = view.formers.get(link), self._timing.noticed
+        if former == self._settings.instance:
+            return None
         # Less than nothing: the server's clock was set back meanwhile.
-        is_new = 0 <= view.age < noticed or self._clock() - self._returned < noticed
-        return former if is_theirs and is_new else None
+        is_new = 0 <= view.age < noticed
+        is_away = former not in view.mates and self._clock() - self._signed_in < noticed
+        return former if is_new or is_away else None
 
     async def _claim(self, links: Collection[LinkId]) -> None:
         since = time.time()
