@@ -35,6 +35,11 @@ class News:
     """The hosts of those that changed, or of all; without a wish only of those without a grant."""
 
 
+class _TooLateError(StoreError):
+    def __init__(self) -> None:
+        super().__init__("the registry does not answer in time")
+
+
 class Reader:
     """Reads in a thread of its own, which ends with the answer; one question at a time.
 
@@ -47,14 +52,26 @@ class Reader:
         self._limit = limit
         self._homes_wanted = homes
         self._busy = False
+        self._late: asyncio.Future[News] | None = None
 
     async def news(self, since: int | None) -> News:
-        """What changed after the number `since`."""
-        return await self._ask(lambda: self._news(since))
+        """What changed after the number `since`.
+
+        To read everything may take longer than `limit`: whoever asks again gets that answer.
+        """
+        answer, self._late = self._late or self._ask(lambda: self._news(since)), None
+        if not await self._is_there(answer):
+            self._late = answer
+            raise _TooLateError
+        return answer.result()
 
     async def holdings(self, link: LinkId) -> Holdings:
         """Everything of a host."""
-        return await self._ask(lambda: self._registry.holdings(link))
+        answer = self._ask(lambda: self._registry.holdings(link))
+        if not await self._is_there(answer):
+            answer.cancel()
+            raise _TooLateError
+        return answer.result()
 
     def _news(self, since: int | None) -> News:
         registry = self._registry
@@ -97,7 +114,11 @@ class Reader:
             found.append((device, self._registry.grant(device), revision))
         return tuple(found)
 
-    async def _ask(self, question: Callable[[], _ANSWER]) -> _ANSWER:
+    async def _is_there(self, answer: asyncio.Future[_ANSWER]) -> bool:
+        done, _ = await asyncio.wait({answer}, timeout=self._limit)
+        return bool(done)
+
+    def _ask(self, question: Callable[[], _ANSWER]) -> asyncio.Future[_ANSWER]:
         if self._busy:
             raise StoreError("the registry is still busy with the question before")
         loop = asyncio.get_running_loop()
@@ -127,8 +148,4 @@ class Reader:
 
         self._busy = True
         spawn("cluster-read", ask, lambda *_: None)
-        done, _ = await asyncio.wait({answer}, timeout=self._limit)
-        if not done:
-            answer.cancel()
-            raise StoreError("the registry does not answer in time")
-        return answer.result()
+        return answer

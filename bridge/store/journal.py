@@ -108,8 +108,9 @@ class SharedJournal:
     )
     homes = (
         "SELECT device, host FROM "
-        "(SELECT device, host FROM grants UNION SELECT device, host FROM withdrawn) AS stored"
+        "(SELECT device, host FROM grants UNION ALL SELECT device, host FROM withdrawn) AS stored"
     )
+    """No device is in both, and to look for that would take long where there are many."""
 
     def consented(self, work: Transaction, device: DeviceId) -> None:
         """The number of the change says which consent it is."""
