@@ -267,15 +267,15 @@ class Store:
     ) -> None:
         """Delete all that is stored of a device, unless a newer consent came since.
 
-        Of one that is `kept`, as it comes by another way too, what is published stays stored.
+        Of one that is `kept`, as it comes by another way too, only the consent goes.
         """
         with self._transaction() as work:
             if self._is_late(work, device, revision):
                 return
             told = self._journal.forget(work, device)
             told += work.execute("DELETE FROM grants WHERE device = ?", (device,))
-            work.execute("DELETE FROM visitors WHERE device = ?", (device,))
             if not kept:
+                work.execute("DELETE FROM visitors WHERE device = ?", (device,))
                 told += work.execute("DELETE FROM options WHERE device = ?", (device,))
                 work.execute("DELETE FROM device_topics WHERE device = ?", (device,))
                 work.execute("DELETE FROM discovery WHERE device = ?", (device,))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.core.model import DeviceId, DeviceOptions, Grant
+from bridge.core.model import DeviceId, DeviceOptions, Grant, Visitor
 from bridge.store import Changes, Holdings, Store
 from tests.brokers import wait_until
 from tests.store.places import Place, SharedDatabase
@@ -96,10 +96,13 @@ def test_a_withdrawn_device_can_be_forgotten_by_the_revision_that_is_known(store
 def test_a_device_that_came_by_another_way_too_is_forgotten_later(store: Store) -> None:
     store.put_grant(GRANT, at=1.0)
     known = store.revision(DEVICE)
+    store.put_visitor(Visitor(DEVICE, name="Boiler"))
     store.forget_device(DEVICE, revision=known, kept=True)
+    # It goes on connecting by itself.
+    assert store.visitors() == [Visitor(DEVICE, name="Boiler")]
     store.set_topics(DEVICE, {"a"})
     store.forget_device(DEVICE, revision=known)
-    assert store.topics() == {}
+    assert (store.topics(), store.visitors()) == ({}, [])
 
 
 def test_a_registry_of_one_bridge_tells_of_no_changes(place: Place) -> None:
