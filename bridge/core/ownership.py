@@ -263,6 +263,9 @@ class Ownership:
             registry.owners[link] = None
         effects: list[Effect] = []
         for device in list(registry.on_link(link)):
+            if device.paths[link].kind is SourceKind.INTEGRATOR:
+                # It may have been adopted after the host's connection was closed.
+                effects.append(Release(device.id, SourceKind.INTEGRATOR))
             effects += self._lose(device, link, now)
         for device_id in self._homes.left():
             effects += self.device_lost(DeviceLost(device_id), now)
