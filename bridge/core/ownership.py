@@ -26,6 +26,7 @@ from bridge.core.effects import (
 )
 from bridge.core.events import (
     ConsentsKnown,
+    Delivered,
     DeviceLost,
     DeviceMoved,
     DevicesListed,
@@ -61,6 +62,7 @@ from bridge.core.registry import Registry
 from bridge.core.reports import Reports, ThrottleOver
 from bridge.core.shards import Shards
 from bridge.core.timers import Timers
+from bridge.core.withdrawals import Withdrawals
 
 Handler = Callable[[Any, Now], Iterable[Effect]]
 
@@ -102,8 +104,7 @@ class Ownership:
         self._homes = homes
         self.instances = Instances(registry, publications, timers, connections, cluster)
         self._shards = Shards(registry)
-        self._withdrawn: dict[DeviceId, tuple[LinkId, int]] = {}
-        """Consents that are gone, until their devices' last topics are: host and revision."""
+        self._withdrawn = Withdrawals()
 
     def handlers(self, alone: Mapping[type, Handler]) -> dict[type, Handler]:
         """Who answers which event, where a bridge that is `alone` has others or none."""
@@ -121,6 +122,11 @@ class Ownership:
             found |= self._homes.handlers(alone)
             for kind in (LinkChanged, LinkRemoved, DevicesListed):
                 found[kind] = self._of_own(found.get(kind, alone[kind]))
+            told = alone[Delivered]
+            found[Delivered] = lambda event, now: [
+                *told(event, now),
+                *self._withdrawn.delivered(event),
+            ]
         return found
 
     def due(self) -> dict[type, Handler]:
@@ -128,7 +134,7 @@ class Ownership:
         return {
             UnownedDue: self.instances.unowned,
             ClearDue: self.cleared,
-            TakeUpDue: self._homes.due,
+            TakeUpDue: self.take_up,
         }
 
     def _of_own(self, handler: Handler) -> Handler:
@@ -233,18 +239,18 @@ class Ownership:
         if device in self._registry.devices:
             return [DropGrant(device, revision, kept=True)]
         if device in self._withdrawn:
-            self._withdrawn[device] = link, revision
+            self._withdrawn.renew(device, link, revision)
             return []
         self._homes.take_up_later(device, now)
         if not event.topics and not event.published:
             return [DropGrant(device, revision)]
         self._inherit(device, event.topics, event.published)
-        self._withdrawn[device] = link, revision
-        return [
+        effects = [
             self._grants.event("consent_revoked", device, now),
             *self._consents.hide(device, now),
             self._grants.event("device_removed", device, now),
         ]
+        return self._withdrawn.begin(device, link, revision, effects)
 
     def _inherit(
         self, device: DeviceId, topics: Set[str] | None, published: Published | None
@@ -270,7 +276,7 @@ class Ownership:
         for device_id in self._homes.left():
             effects += self.device_lost(DeviceLost(device_id), now)
         self._homes.forget(link)
-        for gone in [each for each, (host, _) in self._withdrawn.items() if host == link]:
+        for gone in self._withdrawn.of(link):
             # The next owner finds it among those that are withdrawn.
             self._stays(gone)
             effects += self._leave(gone)
@@ -325,7 +331,7 @@ class Ownership:
 
     def _stays(self, device: DeviceId) -> None:
         """Whatever was about to be taken away of a device is not."""
-        self._withdrawn.pop(device, None)
+        self._withdrawn.forget(device)
         self._timers.cancel(ClearDue(device))
 
     def granted(self, event: GrantStored, now: Now) -> list[Effect]:
@@ -336,7 +342,7 @@ class Ownership:
         if not self._registry.owns(link):
             return self._not_ours(grant, now)
         self._shards.comes_back(grant.device)
-        self._withdrawn.pop(grant.device, None)
+        self._withdrawn.forget(grant.device)
         if self._cluster.shared and known is not None and self._is_told(known, grant):
             # Our own note of what the cloud said comes back to us.
             known.revision = event.revision
@@ -400,14 +406,16 @@ class Ownership:
         effects = self._consents.revoked(event, now)
         if event.device in self._registry.devices:
             return [*effects, DropGrant(event.device, revision, kept=True)]
-        self._withdrawn[event.device] = links[0], revision
         self._homes.take_up_later(event.device, now)
-        return effects
+        return self._withdrawn.begin(event.device, links[0], revision, effects)
 
     def cleared(self, key: ClearDue, now: Now) -> list[Effect]:
-        """Nothing is left of a device; then its consent may be forgotten too."""
-        effects = self._consents.cleared(key, now)
+        """Nothing is left of a device, as soon as the broker has this."""
+        return self._withdrawn.end(key.device, self._consents.cleared(key, now))
+
+    def take_up(self, key: TakeUpDue, now: Now) -> list[Effect]:
+        """A device may be served by what else brings it here, unless its topics still go."""
         if key.device in self._withdrawn:
-            _, revision = self._withdrawn.pop(key.device)
-            effects.append(DropGrant(key.device, revision))
-        return effects
+            self._homes.take_up_later(key.device, now)
+            return []
+        return self._homes.due(key, now)

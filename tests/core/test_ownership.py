@@ -269,7 +269,7 @@ def test_a_consent_that_was_withdrawn_while_nobody_had_the_host() -> None:
 def test_a_consent_that_was_withdrawn_before_its_device_moved_away_is_cleared() -> None:
     instance = owner()
     instance.waits(5)
-    topics = instance.topics[DEVICE]
+    topics = frozenset(instance.topics[DEVICE])
     # The registry has no consent any more that could be given another host.
     instance.says(DeviceMoved(HOST, DEVICE, OTHER_HOST))
     reply = instance.says(GrantRevoked(DEVICE, 4, HOST, topics))
