@@ -108,7 +108,7 @@ def test_everything_is_written(disk: Disk, writer: StoreWriter) -> None:
     assert disk.store.grant(OTHER) is None
 
 
-def test_of_a_device_that_is_kept_what_is_published_stays(disk: Disk, writer: StoreWriter) -> None:
+def test_of_a_device_that_is_kept_only_the_consent_goes(disk: Disk, writer: StoreWriter) -> None:
     told = (("", (("relay_0", "switch"),)),)
     for device in (DEVICE, OTHER):
         disk.store.put_visitor(Visitor(device))
@@ -118,7 +118,7 @@ def test_of_a_device_that_is_kept_what_is_published_stays(disk: Disk, writer: St
     writer.put(DropGrant(OTHER))
     writer.start()
     assert writer.stop(Deadline(5)) == []
-    assert (disk.store.grants(), disk.store.visitors()) == ([], [])
+    assert (disk.store.grants(), disk.store.visitors()) == ([], [Visitor(DEVICE)])
     assert disk.store.topics() == {DEVICE: {f"shelly/{DEVICE}/info"}}
     assert disk.store.published() == {DEVICE: told}
 

@@ -60,11 +60,17 @@ class Estate:
             self._holder.own(link)
 
     def hear(
-        self, device: DeviceId, grant: Grant | None, revision: int, belongings: Belongings
+        self,
+        device: DeviceId,
+        grant: Grant | None,
+        revision: int,
+        belongings: Belongings,
+        home: LinkId | None = None,
     ) -> None:
         """Tell the engine of a grant that changed in the registry, as far as it concerns us.
 
-        `belongings` are what else is stored of the device, and perhaps of others.
+        `belongings` are what else is stored of the device, and perhaps of others; `home` is the
+        host of a consent that is gone and not forgotten.
         """
         place = next((link for link, host in self._owned.items() if device in host.told), None)
         before = None if place is None else self._owned[place].told.pop(device)
@@ -74,10 +80,11 @@ class Estate:
             # Else it is an echo of what the engine itself had stored.
             if before != revision:
                 self._sink(_stored(grant, revision, belongings))
+        elif grant is None and (home in self._owned or (home is None and place is not None)):
+            # Its owner has to forget it, also if it never heard of the consent.
+            self._sink(_revoked(device, max(revision, before or 0), home, belongings))
         elif place is not None:
-            # The number of the consent that is gone: there may be a newer one by now.
-            gone = GrantRevoked(device, before or 0)
-            self._sink(gone if grant is None else DeviceLost(device))
+            self._sink(DeviceLost(device))
 
     def lose(self, link: LinkId, deadline: Deadline) -> bool:
         """Give up one host; tells whether it is closed for sure, else it is `closing`."""
@@ -106,6 +113,13 @@ class Estate:
         self._closing.discard(link)
         if self._owned.pop(link, None) is not None:
             self._sink(HostLost(link))
+
+
+def _revoked(
+    device: DeviceId, revision: int, home: LinkId | None, belongings: Belongings
+) -> GrantRevoked:
+    topics = belongings.topics.get(device, frozenset())
+    return GrantRevoked(device, revision, home, topics, belongings.published.get(device, ()))
 
 
 def _stored(grant: Grant, revision: int, belongings: Belongings) -> GrantStored:

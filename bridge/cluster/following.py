@@ -56,5 +56,6 @@ class Follower:
             # First, as whatever else is told of a device depends on who has to serve it.
             self._sink(ConsentsKnown(news.homes, is_whole))
         for device, grant, revision in news.devices or ():
-            self._estate.hear(device, grant, revision, news.belongings)
+            home = news.homes.get(device)
+            self._estate.hear(device, grant, revision, news.belongings, home)
         return is_whole

@@ -16,9 +16,9 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from random import random
 
+from bridge.cluster.arrivals import Arrivals
 from bridge.cluster.base import Holder, Registry, Sink
 from bridge.cluster.estate import Estate
 from bridge.cluster.following import Follower
@@ -41,14 +41,6 @@ _END = 0.3
 """Seconds that what is under way has for its own end when the bridge stops."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """Since when (unix s) we have a host's lock, and when (by the clock) it may be connected."""
-
-    since: float
-    ready: float
 
 
 def boot_time() -> float:
@@ -112,15 +104,13 @@ class Keeper:
         self._connected = False
         self._problem = ""
 
-        self._waiting: dict[LinkId, _Waiting] = {}
-        self._anew: set[LinkId] = set()
-        """Owned, and to be read anew."""
+        self._arrivals = Arrivals()
         self._unowned: dict[LinkId, int] = {}
         """At how many looks a host had no owner."""
         self._known: dict[LinkId, Owner | None] = {}
         self._may_release = self._may_claim = 0.0
-        self._returned = -math.inf
-        """When (by the clock) we signed in after a loss."""
+        self._signed_in = -math.inf
+        """When (by the clock)."""
 
     # For any thread
 
@@ -242,8 +232,7 @@ class Keeper:
             await self._pause(self._timing.retry)
         if self._problem:
             _log.warning("PostgreSQL is there again")
-        if self._settled.is_set():
-            self._returned = self._clock()
+        self._signed_in = self._clock()
         self._problem, self._connected = "", True
 
     async def _lock_kept(self) -> None:
@@ -286,7 +275,7 @@ class Keeper:
 
     def _held(self) -> set[LinkId]:
         """All that is locked."""
-        return {*self._estate.owned, *self._estate.closing, *self._waiting}
+        return {*self._estate.owned, *self._estate.closing, *self._arrivals.waiting}
 
     def _links(self) -> set[LinkId]:
         """All that there is, and what there was and is still ours."""
@@ -308,7 +297,7 @@ class Keeper:
         """Tell the engine of grants that came, went or moved."""
         try:
             if await self._follower.hear(newest):
-                self._anew |= self._estate.owned.keys()
+                self._arrivals.again(self._estate.owned)
         except StoreError as error:
             self._say(f"what changed cannot be read: {error}")
 
@@ -345,18 +334,20 @@ class Keeper:
     def _owner(self, view: View, link: LinkId) -> str | None:
         """Who has a host; shortly after a start of the server also who had it just before.
 
-        So also after we lost it and came back: a replica may have taken over, which has no locks,
-        and their former owners may not have noticed.
+        So also shortly after we signed in: a replica may have taken over, which has no locks, and
+        those who are not there yet may not have noticed. Whoever is has closed everything, or
+        locked it anew.
         """
         owner = view.owners[link]
         if owner is not None:
             return owner.instance
-        former = view.formers.get(link)
-        is_theirs = former not in (None, self._settings.instance)
-        noticed = self._timing.noticed
+        former, noticed = view.formers.get(link), self._timing.noticed
+        if former == self._settings.instance:
+            return None
         # Less than nothing: the server's clock was set back meanwhile.
-        is_new = 0 <= view.age < noticed or self._clock() - self._returned < noticed
-        return former if is_theirs and is_new else None
+        is_new = 0 <= view.age < noticed
+        is_away = former not in view.mates and self._clock() - self._signed_in < noticed
+        return former if is_new or is_away else None
 
     async def _claim(self, links: Collection[LinkId]) -> None:
         since = time.time()
@@ -368,27 +359,28 @@ class Keeper:
         now = self._clock()
         for link, former in taken.items():
             ready = now if former is None else now + self._timing.take_over
-            self._waiting[link] = _Waiting(since, ready)
+            self._arrivals.wait(link, since, ready)
 
     async def _begin(self, looked: float) -> bool:
         """Own what has waited long enough; False if some is left, as the next look must not be
         late.
+
+        One is read as long as there is time for that, although all else took long.
         """
-        now = self._clock()
-        owned = self._estate.owned
-        ready = {link: each.since for link, each in self._waiting.items() if now >= each.ready}
-        ready |= {link: owned[link] for link in self._anew & owned.keys()}
-        for link, since in sorted(ready.items()):
-            if self._clock() - looked > self._timing.interval:
+        timing = self._timing
+        end = looked + max(timing.interval, timing.interval + timing.late - timing.read)
+        for link, since in self._arrivals.due(self._clock(), self._estate.owned):
+            if self._clock() > end:
                 return False
+            end = looked + timing.interval
             try:
                 found = await self._reader.holdings(link)
             except StoreError as error:
                 self._say(f"what is stored of {link} cannot be read: {error}")
+                self._arrivals.failed(link)
                 break
             self._check_pace()
-            self._waiting.pop(link, None)
-            self._anew.discard(link)
+            self._arrivals.done(link)
             self._estate.gain(link, since, found)
             _log.info("%s is ours", link)
         return True
@@ -397,8 +389,7 @@ class Keeper:
 
     async def _release(self, link: LinkId) -> None:
         """Let somebody else have it, as soon as it is closed."""
-        waited = self._waiting.pop(link, None)
-        if waited is not None or self._estate.lose(link, Deadline(self._timing.disown)):
+        if self._arrivals.give_up(link) or self._estate.lose(link, Deadline(self._timing.disown)):
             await self._give_back([link])
 
     async def _give_back(self, links: Iterable[LinkId]) -> None:
@@ -407,16 +398,16 @@ class Keeper:
             await self._locks.give_back(links, gone=set(links) - self._wanted())
 
     def _drop(self, links: Collection[LinkId]) -> list[LinkId]:
-        self._anew -= set(links)
+        self._arrivals.forget(links)
         return self._estate.lose_all(links, Deadline(self._timing.disown))
 
     def _lost(self, why: str, *, keep: bool) -> None:
         """It is not sure that anything is ours."""
-        still = [] if keep else self._drop(self._held() - self._waiting.keys())
+        still = [] if keep else self._drop(self._held() - self._arrivals.waiting)
         if not keep and self._clock() - self._locks.answered > self._timing.silent:
             self._on_silence()
         was_connected, self._connected = self._connected, False
-        self._waiting.clear()
+        self._arrivals.clear()
         self._unowned.clear()
         if was_connected and not keep:
             us = self._settings.instance
@@ -430,7 +421,7 @@ class Keeper:
     async def _farewell(self) -> None:
         """Close everything, then let the others know: they may have what we do not lock."""
         end = Deadline(max(0.0, self._end.remaining() - _END))
-        self._estate.lose_all(self._held() - self._waiting.keys(), end)
+        self._estate.lose_all(self._held() - self._arrivals.waiting, end)
         if self._connected:
             self._connected = False
             with suppress(LostError):

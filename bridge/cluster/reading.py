@@ -30,9 +30,14 @@ class News:
     hosts: frozenset[LinkId]
     devices: tuple[tuple[DeviceId, Grant | None, int], ...] | None
     belongings: Belongings
-    """Of those that have a grant."""
+    """Of those that have a grant, or whose topics are still to be cleared."""
     homes: Mapping[DeviceId, LinkId | None]
-    """The hosts of those that changed, or of all; only for whoever wants to know."""
+    """The hosts of those that changed, or of all; without a wish only of those without a grant."""
+
+
+class _TooLateError(StoreError):
+    def __init__(self) -> None:
+        super().__init__("the registry does not answer in time")
 
 
 class Reader:
@@ -42,19 +47,31 @@ class Reader:
     """
 
     def __init__(self, registry: Registry, limit: float, *, homes: bool = False) -> None:
-        """With `homes` the news tell of those, too."""
+        """With `homes` the news tell of all of those."""
         self._registry = registry
         self._limit = limit
         self._homes_wanted = homes
         self._busy = False
+        self._late: asyncio.Future[News] | None = None
 
     async def news(self, since: int | None) -> News:
-        """What changed after the number `since`."""
-        return await self._ask(lambda: self._news(since))
+        """What changed after the number `since`.
+
+        To read everything may take longer than `limit`: whoever asks again gets that answer.
+        """
+        answer, self._late = self._late or self._ask(lambda: self._news(since)), None
+        if not await self._is_there(answer):
+            self._late = answer
+            raise _TooLateError
+        return answer.result()
 
     async def holdings(self, link: LinkId) -> Holdings:
         """Everything of a host."""
-        return await self._ask(lambda: self._registry.holdings(link))
+        answer = self._ask(lambda: self._registry.holdings(link))
+        if not await self._is_there(answer):
+            answer.cancel()
+            raise _TooLateError
+        return answer.result()
 
     def _news(self, since: int | None) -> News:
         registry = self._registry
@@ -65,18 +82,21 @@ class Reader:
         elif since is not None and len(changes.devices) <= MOST_CHANGES:
             devices = self._each(changes.devices, Deadline(self._limit / 3))
         hosts = frozenset(LinkId(host) for host in registry.hosts())
-        granted = [device for device, grant, _ in devices or () if grant is not None]
-        belongings = registry.belongings(granted) if granted else Belongings({}, {}, ())
+        homes = self._homes(devices)
+        stored = [device for device, grant, _ in devices or () if grant or homes.get(device)]
+        belongings = registry.belongings(stored) if stored else Belongings({}, {}, ())
         newest = 0 if changes is None else changes.newest
-        return News(newest, hosts, devices, belongings, self._homes(devices))
+        return News(newest, hosts, devices, belongings, homes)
 
     def _homes(
         self, devices: tuple[tuple[DeviceId, Grant | None, int], ...] | None
     ) -> dict[DeviceId, LinkId | None]:
         """Read after what changed: who is told too much here is told it once more."""
-        if not self._homes_wanted or devices == ():
+        wanted, changed = self._homes_wanted, None
+        if devices is not None:
+            changed = [device for device, grant, _ in devices if wanted or grant is None]
+        if changed == [] or (changed is None and not wanted):
             return {}
-        changed = None if devices is None else [device for device, _, _ in devices]
         found = self._registry.homes(changed)
         homes = {device: LinkId(host) for device, host in found.items()}
         return {**dict.fromkeys(changed or ()), **homes}
@@ -94,7 +114,11 @@ class Reader:
             found.append((device, self._registry.grant(device), revision))
         return tuple(found)
 
-    async def _ask(self, question: Callable[[], _ANSWER]) -> _ANSWER:
+    async def _is_there(self, answer: asyncio.Future[_ANSWER]) -> bool:
+        done, _ = await asyncio.wait({answer}, timeout=self._limit)
+        return bool(done)
+
+    def _ask(self, question: Callable[[], _ANSWER]) -> asyncio.Future[_ANSWER]:
         if self._busy:
             raise StoreError("the registry is still busy with the question before")
         loop = asyncio.get_running_loop()
@@ -124,8 +148,4 @@ class Reader:
 
         self._busy = True
         spawn("cluster-read", ask, lambda *_: None)
-        done, _ = await asyncio.wait({answer}, timeout=self._limit)
-        if not done:
-            answer.cancel()
-            raise StoreError("the registry does not answer in time")
-        return answer.result()
+        return answer

@@ -173,7 +173,7 @@ class SetLogLevel:
 class DropGrant:
     """Forget a grant in the registry, and all that is stored of the device.
 
-    A consent newer than `revision` stays; so does what is published of one that is `kept`.
+    A consent newer than `revision` stays; so does all but the grant of one that is `kept`.
     """
 
     device: DeviceId

@@ -205,10 +205,17 @@ class GrantStored:
 
 @dataclass(frozen=True, slots=True)
 class GrantRevoked:
-    """A consent was withdrawn and is no longer stored; `revision` as in `GrantStored`."""
+    """A consent was withdrawn and is no longer stored; `revision` as in `GrantStored`.
+
+    Where several instances share the registry `host` is the one that the consent was for, until
+    all of it is forgotten, and `topics` and `published` are what is still stored of the device.
+    """
 
     device: DeviceId
     revision: int = field(default=0, compare=False)
+    host: LinkId | None = field(default=None, compare=False)
+    topics: frozenset[str] = field(default=frozenset(), compare=False)
+    published: Published = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,10 +210,10 @@ class Homes:
             return []
         effects: list[Effect] = []
         if visitor is not None:
-            known = self._registry.devices.get(device)
             self._visitors.restore((visitor,), now)
             # It went with the consent.
             effects.append(SaveVisitor(visitor))
+            known = self._registry.devices.get(device)
             if known is not None:
                 effects += self._presence.describe(known, now)
         if device in self._here:

@@ -26,6 +26,7 @@ from bridge.core.effects import (
 )
 from bridge.core.events import (
     ConsentsKnown,
+    Delivered,
     DeviceLost,
     DeviceMoved,
     DevicesListed,
@@ -61,6 +62,7 @@ from bridge.core.registry import Registry
 from bridge.core.reports import Reports, ThrottleOver
 from bridge.core.shards import Shards
 from bridge.core.timers import Timers
+from bridge.core.withdrawals import Withdrawals
 
 Handler = Callable[[Any, Now], Iterable[Effect]]
 
@@ -102,8 +104,7 @@ class Ownership:
         self._homes = homes
         self.instances = Instances(registry, publications, timers, connections, cluster)
         self._shards = Shards(registry)
-        self._withdrawn: dict[DeviceId, tuple[LinkId, int]] = {}
-        """Consents that are gone, until their devices' last topics are: host and revision."""
+        self._withdrawn = Withdrawals()
 
     def handlers(self, alone: Mapping[type, Handler]) -> dict[type, Handler]:
         """Who answers which event, where a bridge that is `alone` has others or none."""
@@ -121,6 +122,11 @@ class Ownership:
             found |= self._homes.handlers(alone)
             for kind in (LinkChanged, LinkRemoved, DevicesListed):
                 found[kind] = self._of_own(found.get(kind, alone[kind]))
+            told = alone[Delivered]
+            found[Delivered] = lambda event, now: [
+                *told(event, now),
+                *self._withdrawn.delivered(event),
+            ]
         return found
 
     def due(self) -> dict[type, Handler]:
@@ -128,7 +134,7 @@ class Ownership:
         return {
             UnownedDue: self.instances.unowned,
             ClearDue: self.cleared,
-            TakeUpDue: self._homes.due,
+            TakeUpDue: self.take_up,
         }
 
     def _of_own(self, handler: Handler) -> Handler:
@@ -185,15 +191,13 @@ class Ownership:
         granted = {grant.device for grant in event.grants}
         withdrawn = set(event.withdrawn) - granted
         for device in list(registry.on_link(link)):
-            if device.id in granted or device.paths[link].kind is not SourceKind.INTEGRATOR:
-                continue
-            if device.id in withdrawn:
-                revision = event.revisions.get(device.id, 0)
-                effects += self.revoked(GrantRevoked(device.id, revision), now)
-            else:
+            is_stored = device.id in granted or device.id in withdrawn
+            if not is_stored and device.paths[link].kind is SourceKind.INTEGRATOR:
                 effects += self.device_lost(DeviceLost(device.id), now)
-        for gone in sorted(withdrawn - registry.devices.keys() - self._withdrawn.keys()):
-            effects += self._take_away(gone, event, now)
+        for gone in sorted(withdrawn):
+            revision, published = event.revisions.get(gone, 0), event.published.get(gone, ())
+            topics = event.topics.get(gone, frozenset())
+            effects += self.revoked(GrantRevoked(gone, revision, link, topics, published), now)
         options = {each.device: each for each in event.options}
         for grant in event.grants:
             effects += self._take_over(grant, event, options.get(grant.device), now)
@@ -225,20 +229,28 @@ class Ownership:
             effects += self._judged(known, now)
         return effects
 
-    def _take_away(self, device: DeviceId, event: HostGained, now: Now) -> list[Effect]:
-        """A consent was withdrawn while nobody had the host: its device is still published."""
-        revision = event.revisions.get(device, 0)
+    def _take_away(self, event: GrantRevoked, link: LinkId, now: Now) -> list[Effect]:
+        """A consent for a host of ours was withdrawn, and nobody serves its device by it.
+
+        That was while nobody had the host, or before its owner heard of the consent. The device
+        may still be published, or come here by another way.
+        """
+        device, revision = event.device, event.revision
+        if device in self._registry.devices:
+            return [DropGrant(device, revision, kept=True)]
+        if device in self._withdrawn:
+            self._withdrawn.renew(device, link, revision)
+            return []
         self._homes.take_up_later(device, now)
-        topics, published = event.topics.get(device), event.published.get(device)
-        if not topics and not published:
+        if not event.topics and not event.published:
             return [DropGrant(device, revision)]
-        self._inherit(device, topics, published)
-        self._withdrawn[device] = event.link, revision
-        return [
+        self._inherit(device, event.topics, event.published)
+        effects = [
             self._grants.event("consent_revoked", device, now),
             *self._consents.hide(device, now),
             self._grants.event("device_removed", device, now),
         ]
+        return self._withdrawn.begin(device, link, revision, effects)
 
     def _inherit(
         self, device: DeviceId, topics: Set[str] | None, published: Published | None
@@ -257,11 +269,14 @@ class Ownership:
             registry.owners[link] = None
         effects: list[Effect] = []
         for device in list(registry.on_link(link)):
+            if device.paths[link].kind is SourceKind.INTEGRATOR:
+                # It may have been adopted after the host's connection was closed.
+                effects.append(Release(device.id, SourceKind.INTEGRATOR))
             effects += self._lose(device, link, now)
         for device_id in self._homes.left():
             effects += self.device_lost(DeviceLost(device_id), now)
         self._homes.forget(link)
-        for gone in [each for each, (host, _) in self._withdrawn.items() if host == link]:
+        for gone in self._withdrawn.of(link):
             # The next owner finds it among those that are withdrawn.
             self._stays(gone)
             effects += self._leave(gone)
@@ -316,7 +331,7 @@ class Ownership:
 
     def _stays(self, device: DeviceId) -> None:
         """Whatever was about to be taken away of a device is not."""
-        self._withdrawn.pop(device, None)
+        self._withdrawn.forget(device)
         self._timers.cancel(ClearDue(device))
 
     def granted(self, event: GrantStored, now: Now) -> list[Effect]:
@@ -327,7 +342,7 @@ class Ownership:
         if not self._registry.owns(link):
             return self._not_ours(grant, now)
         self._shards.comes_back(grant.device)
-        self._withdrawn.pop(grant.device, None)
+        self._withdrawn.forget(grant.device)
         if self._cluster.shared and known is not None and self._is_told(known, grant):
             # Our own note of what the cloud said comes back to us.
             known.revision = event.revision
@@ -379,6 +394,8 @@ class Ownership:
             return [*self._consents.revoked(event, now), *self.instances.look(now)]
         known = self._registry.devices.get(event.device)
         links = [] if known is None else granted_links(known)
+        if not links and event.host is not None and self._registry.owns(event.host):
+            return self._take_away(event, event.host, now)
         if known is None and self._registry.override(event.device).disabled:
             # Its topics went when it was hidden, so nobody else forgets it.
             return [DropGrant(event.device, event.revision)]
@@ -389,14 +406,16 @@ class Ownership:
         effects = self._consents.revoked(event, now)
         if event.device in self._registry.devices:
             return [*effects, DropGrant(event.device, revision, kept=True)]
-        self._withdrawn[event.device] = links[0], revision
         self._homes.take_up_later(event.device, now)
-        return effects
+        return self._withdrawn.begin(event.device, links[0], revision, effects)
 
     def cleared(self, key: ClearDue, now: Now) -> list[Effect]:
-        """Nothing is left of a device; then its consent may be forgotten too."""
-        effects = self._consents.cleared(key, now)
+        """Nothing is left of a device, as soon as the broker has this."""
+        return self._withdrawn.end(key.device, self._consents.cleared(key, now))
+
+    def take_up(self, key: TakeUpDue, now: Now) -> list[Effect]:
+        """A device may be served by what else brings it here, unless its topics still go."""
         if key.device in self._withdrawn:
-            _, revision = self._withdrawn.pop(key.device)
-            effects.append(DropGrant(key.device, revision))
-        return effects
+            self._homes.take_up_later(key.device, now)
+            return []
+        return self._homes.due(key, now)

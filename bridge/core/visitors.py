@@ -215,6 +215,8 @@ class Visitors:
     def detach(self, device: Device, now: Now) -> list[Effect]:
         """Somebody wants a device gone that an account keeps: only its other ways here end."""
         effects: list[Effect] = [DropGrant(device.id, device.revision, kept=True)]
+        if LINK in device.paths:
+            effects.append(SaveVisitor(Visitor(device.id), gone=True))
         for path in list(device.paths.values()):
             if path.kind is not SourceKind.ACCOUNT:
                 effects += self._grants.leave(device, path.link, now)

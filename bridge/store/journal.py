@@ -25,6 +25,9 @@ class Journal(Protocol):
     def consented(self, work: Transaction, device: DeviceId) -> None:
         """A grant was stored."""
 
+    def moved(self, work: Transaction, device: DeviceId) -> None:
+        """Its grant was given another host."""
+
     def changed(self, work: Transaction, device: DeviceId) -> None:
         """Something else of its grant or options changed."""
 
@@ -60,6 +63,9 @@ class OwnJournal:
     def consented(self, work: Transaction, device: DeviceId) -> None:  # noqa: ARG002 - protocol
         """Count it."""
         self._revisions[device] = self._revisions.get(device, 0) + 1
+
+    def moved(self, work: Transaction, device: DeviceId) -> None:
+        """Nobody else wants to know."""
 
     def changed(self, work: Transaction, device: DeviceId) -> None:
         """Nobody else wants to know."""
@@ -102,14 +108,19 @@ class SharedJournal:
     )
     homes = (
         "SELECT device, host FROM "
-        "(SELECT device, host FROM grants UNION SELECT device, host FROM withdrawn) AS stored"
+        "(SELECT device, host FROM grants UNION ALL SELECT device, host FROM withdrawn) AS stored"
     )
+    """No device is in both, and to look for that would take long where there are many."""
 
     def consented(self, work: Transaction, device: DeviceId) -> None:
         """The number of the change says which consent it is."""
         number = self._note(work, device)
         work.execute("UPDATE grants SET revision = ? WHERE device = ?", (number, device))
         work.execute("DELETE FROM withdrawn WHERE device = ?", (device,))
+
+    def moved(self, work: Transaction, device: DeviceId) -> None:
+        """As a new consent: who had the host before may have it again before anybody looks."""
+        self.consented(work, device)
 
     def changed(self, work: Transaction, device: DeviceId) -> None:
         """Note it."""

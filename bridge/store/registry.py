@@ -47,6 +47,7 @@ _UPDATE_GRANT = (
     "UPDATE grants SET host = coalesce(?, host), control = coalesce(?, control), "
     "code = coalesce(?, code) WHERE device = ? AND (host != ? OR control != ? OR code != ?)"
 )
+_IS_ELSEWHERE = "SELECT 1 FROM grants WHERE device = ? AND host != ?"
 _PUT_META = put("meta")
 _PUT_GRANT = put("grants")
 _PUT_VISITOR = put("visitors")
@@ -247,30 +248,32 @@ class Store:
     ) -> None:
         """Change what is given of a stored grant, unless a newer consent came since.
 
-        A device without a grant is left without.
+        A device without a grant is left without. Where several bridges share the registry another
+        host counts as a newer consent.
         """
         new = (host, None if control is None else int(control), code)
         with self._transaction() as work:
             if self._is_late(work, device, revision):
                 return
+            moves = host is not None and work.query(_IS_ELSEWHERE, (device, host))
             # The cloud repeats all this at every connect; equal values must not wear the disk.
             if work.execute(_UPDATE_GRANT, (*new, device, *new)):
-                self._journal.changed(work, device)
+                (self._journal.moved if moves else self._journal.changed)(work, device)
 
     def forget_device(
         self, device: DeviceId, *, revision: int | None = None, kept: bool = False
     ) -> None:
         """Delete all that is stored of a device, unless a newer consent came since.
 
-        Of one that is `kept`, as it comes by another way too, what is published stays stored.
+        Of one that is `kept`, as it comes by another way too, only the consent goes.
         """
         with self._transaction() as work:
             if self._is_late(work, device, revision):
                 return
             told = self._journal.forget(work, device)
             told += work.execute("DELETE FROM grants WHERE device = ?", (device,))
-            work.execute("DELETE FROM visitors WHERE device = ?", (device,))
             if not kept:
+                work.execute("DELETE FROM visitors WHERE device = ?", (device,))
                 told += work.execute("DELETE FROM options WHERE device = ?", (device,))
                 work.execute("DELETE FROM device_topics WHERE device = ?", (device,))
                 work.execute("DELETE FROM discovery WHERE device = ?", (device,))

@@ -27,6 +27,7 @@ FAST = KeeperTiming(
     join=0.3,
     rest=0.2,
     noticed=4.0,
+    read=2.0,
     read_again=1.0,
     name=6.0,
     retry=0.1,

@@ -9,13 +9,13 @@ import pytest
 from bridge.cluster.estate import Estate
 from bridge.cluster.following import Follower
 from bridge.cluster.reading import Reader
-from bridge.core.events import ConsentsKnown, DeviceLost, Event, GrantStored
+from bridge.core.events import ConsentsKnown, DeviceLost, Event, GrantRevoked, GrantStored
 from bridge.core.model import DeviceId, Grant, LinkId
 from bridge.store.records import Belongings, Changes, Holdings
 from tests.cluster.rig import Change, RecordingHolder, grant, hosts, run_loop
 
 OURS, THEIRS = hosts(2)
-FIRST, SECOND = DeviceId(f"{1:012x}"), DeviceId(f"{2:012x}")
+FIRST, SECOND, THIRD = (DeviceId(f"{number:012x}") for number in (1, 2, 3))
 
 
 class Stored:
@@ -25,6 +25,7 @@ class Stored:
 
     def __init__(self, *grants: Grant) -> None:
         self.grants = {each.device: each for each in grants}
+        self.withdrawn: dict[DeviceId, str] = {}
         self.journal: list[DeviceId] = []
         self.since = 0
         self.asked_for_homes = 0
@@ -33,18 +34,23 @@ class Stored:
         self.grants[given.device] = given
         self.journal.append(given.device)
 
+    def delete(self, device: DeviceId) -> None:
+        self.withdrawn[device] = self.grants.pop(device).host
+        self.journal.append(device)
+
     def changes(self, since: int | None) -> Changes | None:
         if since is not None and since < self.since:
             return None
         newest = len(self.journal)
-        return Changes(newest, () if since is None else tuple(self.journal[since:]))
+        changed = () if since is None else tuple(dict.fromkeys(self.journal[since:]))
+        return Changes(newest, changed)
 
     def hosts(self) -> set[str]:
         return {each.host for each in self.grants.values()}
 
     def homes(self, devices: Sequence[DeviceId] | None = None) -> dict[DeviceId, str]:
         self.asked_for_homes += 1
-        found = {device: each.host for device, each in self.grants.items()}
+        found = {device: each.host for device, each in self.grants.items()} | self.withdrawn
         return {device: host for device, host in found.items() if device in (devices or found)}
 
     def holdings(self, host: str) -> Holdings:
@@ -57,8 +63,8 @@ class Stored:
     def revision(self, device: DeviceId) -> int:
         return 1 + self.journal.count(device)
 
-    def belongings(self, _devices: Sequence[DeviceId]) -> Belongings:
-        return Belongings({}, {}, ())
+    def belongings(self, devices: Sequence[DeviceId]) -> Belongings:
+        return Belongings({device: frozenset({f"{device}/info"}) for device in devices}, {}, ())
 
 
 class Rig:
@@ -117,6 +123,35 @@ def test_who_missed_too_much_hears_of_all_consents_anew() -> None:
         anew, told = await rig.hear()
         assert anew
         assert told == [ConsentsKnown({FIRST: LinkId(OURS), SECOND: LinkId(THEIRS)}, whole=True)]
+
+    run_loop(main())
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_the_owner_of_the_host_hears_of_each_consent_that_is_gone(mixed: bool) -> None:
+    async def main() -> None:
+        rig = Rig(grant(1, OURS), mixed=mixed)
+        await rig.hear()
+        # Given and withdrawn within one look.
+        for device, host in ((SECOND, OURS), (THIRD, THEIRS)):
+            rig.stored.put(grant(int(device), host))
+            rig.stored.delete(device)
+        # Another consent for it, of the same kind.
+        rig.stored.put(grant(1, OURS))
+        rig.stored.delete(FIRST)
+        _, told = await rig.hear()
+        gone = [each for each in told if isinstance(each, GrantRevoked)]
+        assert [(each.device, each.revision, each.host) for each in gone] == [
+            (device, rig.stored.revision(device), LinkId(OURS)) for device in (SECOND, FIRST)
+        ]
+        assert gone[0].topics == {f"{SECOND}/info"}
+        # Moved and withdrawn: whoever has the new host clears it.
+        rig = Rig(grant(1, OURS), mixed=mixed)
+        await rig.hear()
+        rig.stored.put(grant(1, THEIRS))
+        rig.stored.delete(FIRST)
+        _, told = await rig.hear()
+        assert [each for each in told if not isinstance(each, ConsentsKnown)] == [DeviceLost(FIRST)]
 
     run_loop(main())
 

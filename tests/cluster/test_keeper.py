@@ -14,8 +14,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from bridge.cluster.keeper import NAME
+from bridge.cluster.keeper import NAME, Keeper
 from bridge.cluster.locks import View, lock_key
+from bridge.cluster.settings import KeeperSettings
+from bridge.cluster.shares import Mate
 from bridge.core.events import (
     ConsentsKnown,
     DeviceLost,
@@ -32,13 +34,25 @@ from bridge.store.records import Holdings
 from bridge.threads import Deadline
 from tests.brokers import wait_until
 from tests.cluster.conftest import Maker
-from tests.cluster.rig import FAST, Change, Instance, consent, grant, hosts, overlaps
+from tests.cluster.rig import (
+    FAST,
+    Change,
+    Instance,
+    RecordingHolder,
+    consent,
+    grant,
+    hosts,
+    overlaps,
+)
+from tests.cluster.test_following import Stored
 from tests.faults.proxy import Proxy
 from tests.postgres import PASSWORD, PostgresServer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.quiet]
 
 LIMIT = 30.0
+
+_AGE = "SELECT extract(epoch FROM now() - pg_postmaster_start_time())"
 
 
 def owned(*instances: Instance) -> list[str]:
@@ -422,8 +436,7 @@ def test_after_a_loss_others_are_given_time_to_notice_theirs(
         balanced(hosts(6), slow, quick)
         theirs = set(slow.holder.owned)
         # For some time after its start everybody waits for everybody anyway.
-        age = "SELECT extract(epoch FROM now() - pg_postmaster_start_time())"
-        wait_until(lambda: server.execute(age)[0][0] > FAST.noticed, LIMIT, "it ran for long")
+        wait_until(lambda: server.execute(_AGE)[0][0] > FAST.noticed, LIMIT, "it ran for long")
         # As when a replica takes over: all locks are gone at once, and one of them hears nothing.
         proxy.freeze()
         server.execute(
@@ -432,6 +445,43 @@ def test_after_a_loss_others_are_given_time_to_notice_theirs(
         wait_until(lambda: quick.keeper.owned >= theirs, LIMIT, "the other one has them")
         all_owned(hosts(6), quick)
     assert overlaps(history) == []
+
+
+def test_an_instance_that_starts_gives_those_that_are_not_there_time_to_notice(
+    make: Maker, server: PostgresServer, history: list[Change]
+) -> None:
+    address = server.database()
+    with Store.connect(address) as store:
+        consent(store, hosts(3))
+    with Proxy(server.port) as proxy:
+        slow = make("a", address.replace(f":{server.port}/", f":{proxy.port}/"))
+        slow.start()
+        all_owned(hosts(3), slow)
+        wait_until(lambda: server.execute(_AGE)[0][0] > FAST.noticed, LIMIT, "it ran for long")
+        proxy.freeze()
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'", address
+        )
+        (fresh,) = started(make, address, "b")
+        wait_until(lambda: fresh.keeper.owned == set(hosts(3)), LIMIT, "the new one has them")
+    assert overlaps(history) == []
+
+
+def test_what_somebody_gives_up_who_is_there_is_free_at_once() -> None:
+    (link,) = hosts(1)
+    settings = KeeperSettings("postgresql://name@server/none", "a", ())
+    holder = RecordingHolder("a", lambda _: None)
+    now = 1000.0
+    keeper = Keeper(settings, Stored(), holder, lambda _: None, lambda *_: None, lambda: now)
+    keeper._signed_in = now
+    mate = Mate(None, frozenset(), 64)
+    view = View({"a": mate, "b": mate}, {link: None}, frozenset(), {link: "b"}, 1, 3600.0)
+    assert keeper._owner(view, link) is None
+    assert keeper._owner(replace(view, mates={"a": mate}), link) == "b"
+    # All come back to a server that was started anew, and each is to have what it had.
+    assert keeper._owner(replace(view, age=1.0), link) == "b"
+    now += keeper._timing.noticed
+    assert keeper._owner(replace(view, mates={"a": mate}), link) is None
 
 
 def test_nothing_happens_between_the_doubt_and_the_last_closed_connection(

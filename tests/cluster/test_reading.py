@@ -145,3 +145,33 @@ def test_an_answer_that_is_late_is_given_up_and_the_next_question_waits_for_its_
 
     run_loop(main())
     wait_until(lambda: "cluster-read" not in [each.name for each in threading.enumerate()])
+
+
+def test_everything_that_takes_longer_to_read_is_told_to_whoever_asks_again() -> None:
+    class Large(SlowRegistry):
+        def homes(self, devices: Sequence[DeviceId] | None = None) -> dict[DeviceId, str]:
+            self.asked += 1
+            assert self.may_answer.wait(10)
+            return super().homes(devices)
+
+    registry = Large()
+
+    async def main() -> None:
+        reader = Reader(registry, 0.05, homes=True)
+        for _ in range(3):
+            with pytest.raises(StoreError, match="in time"):
+                await reader.news(None)
+        registry.may_answer.set()
+        while True:
+            try:
+                news = await reader.news(None)
+                break
+            except StoreError:
+                await asyncio.sleep(0.01)
+        assert news.devices is None
+        assert set(news.homes) == {"a", "c"}
+        assert registry.asked == 1
+        # It is told once.
+        assert (await reader.news(5)).devices is not None
+
+    run_loop(main())

@@ -166,8 +166,10 @@ class Stored:
                     self.published.pop(device, None)
             case SaveGrant(device) if self.revisions.get(device) == effect.revision:
                 known = self.grants.get(device)
-                if known is not None:
-                    self.grants[device] = replace(known, host=effect.host or known.host)
+                if known is not None and effect.host not in (None, known.host):
+                    self.grants[device] = replace(known, host=effect.host)
+                    self._count(device)
+                elif known is not None:
                     self.changed.append(device)
 
 
@@ -388,11 +390,12 @@ class Together:
             for each in self.instances.values():
                 each.says(ConsentsKnown({device: self.stored.home(device)}))
             for name, each in self.instances.items():
+                topics = self.stored.topics.get(device, frozenset())
+                published = self.stored.published.get(device, ())
                 if given is None:
-                    each.says(GrantRevoked(device, revision))
+                    home = self.stored.home(device)
+                    each.says(GrantRevoked(device, revision, home, topics, published))
                 elif self.owners[LinkId(given.host)] == name:
-                    topics = self.stored.topics.get(device, frozenset())
-                    published = self.stored.published.get(device, ())
                     each.says(GrantStored(given, revision, topics, published))
                 else:
                     each.says(DeviceLost(device))

@@ -229,6 +229,16 @@ def test_visitors_with_consents_are_left_alone_from_the_start_and_keep_their_pla
     assert tells(made, LINK).published[f"{ROOT}/availability"] == "online"
 
 
+def test_a_visitor_that_is_not_connected_just_then_is_told_of_when_its_consent_ends() -> None:
+    made = instance(visitors=(Visitor(DEVICE, "SNSW-001P16EU", "Boiler"),), homes={DEVICE: HOST})
+    made.says(NOWHERE)
+    made.waits(PAUSE + 5)
+    (listed,) = made.holds("shelly/bridge/attic/devices")
+    assert (listed["id"], listed["name"]) == (DEVICE, "Boiler")
+    assert made.holds(f"{ROOT}/info")["name"] == "Boiler"
+    assert made.waits(120).published[f"{ROOT}/availability"] == "offline"
+
+
 def test_a_device_that_waits_for_approval_waits_no_more_when_others_serve_it() -> None:
     made = instance(approve_visitors=True)
     assert comes(made, LINK).happened() == ["device_pending"]

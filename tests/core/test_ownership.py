@@ -161,10 +161,12 @@ def test_a_lost_host_is_left_in_silence() -> None:
         assert about_devices(each) == []
         assert each.happened() == []
         assert not any(
-            isinstance(effect, SaveTopics | SaveComponents | DropGrant | Release)
+            isinstance(effect, SaveTopics | SaveComponents | DropGrant)
             for effect in each.effects
             if getattr(effect, "device", None) == DEVICE
         )
+    # Its source may have been told of the device after it closed the connection.
+    assert reply.all(Release) == [Release(DEVICE, SourceKind.INTEGRATOR)]
     kept = {topic: text for topic, text in before.items() if DEVICE in topic}
     assert kept == {topic: text for topic, text in instance.broker.items() if DEVICE in topic}
     assert f"{OWN}/hosts/{HOST}" not in instance.broker
@@ -262,6 +264,36 @@ def test_a_consent_that_was_withdrawn_while_nobody_had_the_host() -> None:
     assert not any(DEVICE in topic for topic in instance.broker)
     # Of one that never was published nothing need be taken away.
     assert about_devices(instance.gains(withdrawn=(OTHER,))) == []
+
+
+def test_a_consent_that_was_withdrawn_before_its_device_moved_away_is_cleared() -> None:
+    instance = owner()
+    instance.waits(5)
+    topics = frozenset(instance.topics[DEVICE])
+    # The registry has no consent any more that could be given another host.
+    instance.says(DeviceMoved(HOST, DEVICE, OTHER_HOST))
+    reply = instance.says(GrantRevoked(DEVICE, 4, HOST, topics))
+    assert reply.happened() == ["consent_revoked", "device_removed"]
+    # A newer one came and went meanwhile.
+    assert instance.says(GrantRevoked(DEVICE, 6, HOST, topics)).effects == []
+    drop = instance.waits(5).one(DropGrant)
+    assert (drop, drop.revision) == (DropGrant(DEVICE), 6)
+    assert not any(DEVICE in topic for topic in instance.broker)
+
+
+def test_a_consent_that_came_and_went_unheard_is_forgotten() -> None:
+    instance = owner()
+    assert instance.says(GrantRevoked(OTHER, 4, HOST)).effects == [DropGrant(OTHER, 4)]
+    assert instance.says(GrantRevoked(OTHER, 4, OTHER_HOST)).effects == []
+    # What an account brings stays, and so does what is published of it.
+    instance = Instance(logins={HOME: None})
+    instance.gains(link=HOME)
+    instance.lists(DEVICE)
+    instance.gains(grant(OTHER))
+    revoked = instance.says(GrantRevoked(DEVICE, 4, HOST, frozenset({f"{ROOT}/relay/0"})))
+    assert revoked.effects == [DropGrant(DEVICE, 4, kept=True)]
+    again = instance.gains(grant(OTHER), withdrawn=(DEVICE,), revisions={OTHER: 1, DEVICE: 5})
+    assert again.all(DropGrant) == [DropGrant(DEVICE, 5, kept=True)]
 
 
 def test_options_come_with_the_device() -> None:

@@ -177,6 +177,7 @@ def test_a_device_that_an_account_keeps_is_removed_from_its_own_connection() -> 
     assert "remove it in the Shelly app" in answer["data"]["text"]
     assert reply.one(Release) == Release(DEVICE, SourceKind.OUTBOUND)
     assert reply.one(DropGrant).kept
+    assert reply.one(SaveVisitor) == SaveVisitor(Visitor(DEVICE), gone=True)
     assert reply.happened() == []
     dialogue.waits(5)
     (listed,) = dialogue.holds("shelly/bridge/devices")

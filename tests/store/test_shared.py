@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.core.model import DeviceId, DeviceOptions, Grant
+from bridge.core.model import DeviceId, DeviceOptions, Grant, Visitor
 from bridge.store import Changes, Holdings, Store
 from tests.brokers import wait_until
 from tests.store.places import Place, SharedDatabase
@@ -75,7 +75,7 @@ def test_each_consent_has_a_higher_revision_than_all_before(store: Store) -> Non
     assert store.revision(DEVICE) == 0
     store.put_grant(GRANT, at=1.0)
     first = store.revision(DEVICE)
-    store.update_grant(DEVICE, host=OTHER_HOST, revision=first)
+    store.update_grant(DEVICE, control=True, host=HOST, revision=first)
     assert store.revision(DEVICE) == first > 0
     store.delete_grant(DEVICE)
     store.put_grant(GRANT, at=2.0)
@@ -96,10 +96,13 @@ def test_a_withdrawn_device_can_be_forgotten_by_the_revision_that_is_known(store
 def test_a_device_that_came_by_another_way_too_is_forgotten_later(store: Store) -> None:
     store.put_grant(GRANT, at=1.0)
     known = store.revision(DEVICE)
+    store.put_visitor(Visitor(DEVICE, name="Boiler"))
     store.forget_device(DEVICE, revision=known, kept=True)
+    # It goes on connecting by itself.
+    assert store.visitors() == [Visitor(DEVICE, name="Boiler")]
     store.set_topics(DEVICE, {"a"})
     store.forget_device(DEVICE, revision=known)
-    assert store.topics() == {}
+    assert (store.topics(), store.visitors()) == ({}, [])
 
 
 def test_a_registry_of_one_bridge_tells_of_no_changes(place: Place) -> None:
@@ -168,6 +171,32 @@ def test_an_older_wish_of_another_bridge_undoes_no_newer_consent(shared: SharedD
         one.forget_device(DEVICE, revision=known)
         one.update_grant(DEVICE, revision=known, host=OTHER_HOST)
         assert one.grants() == [replace(GRANT, names=("anew",))]
+
+
+@pytest.mark.postgres
+def test_a_host_there_and_back_is_told_from_nothing_at_all(shared: SharedDatabase) -> None:
+    with shared.open() as one, shared.open() as other:
+        one.put_grant(GRANT, at=1.0)
+        first = one.revision(DEVICE)
+        one.update_grant(DEVICE, revision=first, host=OTHER_HOST)
+        second = other.revision(DEVICE)
+        other.update_grant(DEVICE, revision=second, host=HOST)
+        assert one.grant(DEVICE) == GRANT
+        assert first < second < one.revision(DEVICE)
+        # What the first one still wants to say of it comes too late.
+        one.update_grant(DEVICE, revision=first, control=True)
+        assert one.grant(DEVICE) == GRANT
+
+
+def test_a_host_that_one_bridge_alone_notes_makes_no_wish_of_it_too_late(place: Place) -> None:
+    if isinstance(place, SharedDatabase):
+        pytest.skip("told by the test above")
+    with place.open() as store:
+        store.put_grant(GRANT, at=1.0)
+        first = store.revision(DEVICE)
+        store.update_grant(DEVICE, revision=first, host=OTHER_HOST)
+        store.update_grant(DEVICE, revision=first, control=True)
+        assert store.grant(DEVICE) == replace(GRANT, host=OTHER_HOST, control=True)
 
 
 @pytest.mark.postgres
