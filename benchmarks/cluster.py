@@ -102,7 +102,14 @@ def cluster(cpu: int, plan: Plan) -> Table:
         ),
     )
     for devices in plan.cluster_devices:
-        _with_devices(table, cpu, plan, devices)
+        try:
+            _with_devices(table, cpu, plan, devices)
+        except RuntimeError as error:
+            if not table.rows:
+                raise
+            # What took so long to measure is not thrown away.
+            _show(f"{devices:,} devices: not measured any further: {error}")
+            table.notes.append(f"{devices:,} devices: not measured any further: {error}.")
     return table
 
 

@@ -5,7 +5,6 @@ web → cluster → sources → engine → MQTT → registry
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import threading
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bridge import log, parts, vitals
 from bridge.assembly import engine_settings, instance_name, is_mixed, mqtt_settings, site
+from bridge.collector import keep_collections_short
 from bridge.config import Config
 from bridge.core import jsontext
 from bridge.core.effects import Lane, Publish
@@ -214,8 +214,7 @@ class Bridge:
         supervision = Supervision(Notifier(os.environ))
         try:
             self.start()
-            # What is there for good need not be looked through again and again.
-            gc.freeze()
+            keep_collections_short()
             self.wait(supervision=supervision)
         except BridgeError:
             raise

@@ -315,7 +315,8 @@ class Keeper:
         wanted = self._wanted()
         for link in self._held() - self._estate.closing - wanted:
             await self._release(link)
-        if self._clock() < self._may_claim:
+        # Who joins those that have something already is given its share by them.
+        if self._clock() < self._may_claim and not any(view.owners.values()):
             return
         owners = {link: self._owner(view, link) for link in view.owners if link in wanted}
         free = [link for link, owner in owners.items() if owner is None]
