@@ -60,6 +60,10 @@ def executors(
         if outbound is not None and effect.kind in (None, SourceKind.OUTBOUND):
             outbound.release(effect.device)
 
+    def let_go(effect: LetGo) -> None:
+        outbox.let_go(effect.topics)
+        writer.let_go(effect.device)
+
     found: dict[type, Executor] = dict.fromkeys(_WRITTEN, writer.put)
     found |= {
         SendCommand: sources.send,
@@ -69,7 +73,7 @@ def executors(
         Restart: lambda _: restart(),
         Show: desk.show,
         ScanRetained: lambda effect: mqtt.request_scan(effect.token),
-        LetGo: lambda effect: outbox.let_go(effect.topics),
+        LetGo: let_go,
         Release: release,
     }
     if outbound is not None:

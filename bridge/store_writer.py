@@ -33,6 +33,8 @@ Work = SaveGrant | SaveVisitor | SaveOptions | DropGrant | SaveTopics | SaveComp
 
 _Key = tuple[type, DeviceId]
 
+_PUBLISHED = (SaveTopics, SaveComponents)
+
 
 class StoreWriter:
     """A thread named `store-writer` with at most one piece of work of a kind for each device.
@@ -46,6 +48,8 @@ class StoreWriter:
         self._on_crash = on_crash
         self._retry = retry
         self._waiting: OrderedDict[_Key, Work] = OrderedDict()
+        self._gone: set[DeviceId] = set()
+        """Devices that were let go while something is being written."""
         self._changed = threading.Condition()
         self._stopping = False
         self._failing = False
@@ -63,6 +67,13 @@ class StoreWriter:
             while len(self._waiting) > MOST_WAITING:
                 self._waiting.popitem(last=False)
             self._changed.notify()
+
+    def let_go(self, device: DeviceId) -> None:
+        """Write nothing more of what was published of a device: somebody else does so now."""
+        with self._changed:
+            for kind in _PUBLISHED:
+                self._waiting.pop((kind, device), None)
+            self._gone.add(device)
 
     def stop(self, deadline: Deadline) -> list[str]:
         """Write what waits, and end; names the thread if it still lives."""
@@ -84,6 +95,7 @@ class StoreWriter:
                         return
                     continue
                 pieces = self._next()
+                self._gone.clear()
             if not self._write([work for _, work in pieces]):
                 with self._changed:
                     if self._stopping:
@@ -98,13 +110,15 @@ class StoreWriter:
         while (
             self._waiting
             and len(pieces) < TOGETHER
-            and isinstance(pieces[0][1], SaveTopics | SaveComponents)
-            and isinstance(next(iter(self._waiting.values())), SaveTopics | SaveComponents)
+            and isinstance(pieces[0][1], _PUBLISHED)
+            and isinstance(next(iter(self._waiting.values())), _PUBLISHED)
         ):
             pieces.append(self._waiting.popitem(last=False))
         return pieces
 
     def _put_back(self, key: _Key, work: Work) -> None:
+        if work.device in self._gone and isinstance(work, _PUBLISHED):
+            return
         # What came meanwhile is newer, but need not say everything; its place in the order is the
         # newer one's too, or an earlier piece of another kind undid it.
         newer = self._waiting.get(key)

@@ -164,7 +164,7 @@ def test_the_effects_of_the_start_come_first(run: Runner) -> None:
 def test_what_is_let_go_is_what_was_published_before(run: Runner) -> None:
     done: list[object] = []
     script: dict[str, list[Effect]] = {
-        "a": [Publish("t", "old"), LetGo(frozenset("t")), Publish("t", "new")]
+        "a": [Publish("t", "old"), LetGo(DEVICE, frozenset("t")), Publish("t", "new")]
     }
     running: Running = run(
         Scripted(script), executors={LetGo: lambda _: done.extend(running.batches)}

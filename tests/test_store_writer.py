@@ -191,6 +191,27 @@ def test_what_many_devices_publish_is_written_together_and_in_order(
     assert disk.store.published() == dict.fromkeys(left, told)
 
 
+def test_of_a_device_that_is_let_go_nothing_is_written_later(
+    disk: Disk, writer: StoreWriter
+) -> None:
+    disk.full = True
+    told = (("", (("relay_0", "switch"),)),)
+    for device in (DEVICE, OTHER):
+        writer.put(SaveTopics(device, frozenset({f"shelly/{device}"})))
+        writer.put(SaveComponents(device, told))
+    writer.put(SaveGrant(DEVICE, code="B"))
+    writer.start()
+    wait_until(lambda: disk.attempts == 1)
+    # One that was tried already, and would be tried again, and one that still waits.
+    writer.let_go(DEVICE)
+    disk.full = False
+    wait_until(lambda: ("update_grant", DEVICE) in disk.calls)
+    assert writer.stop(Deadline(5)) == []
+    assert disk.store.topics() == {OTHER: {f"shelly/{OTHER}"}}
+    assert disk.store.published() == {OTHER: told}
+    assert grant_of(disk).code == "B"
+
+
 def test_what_only_an_earlier_piece_says_of_a_grant_is_kept(
     disk: Disk, writer: StoreWriter
 ) -> None:

@@ -52,8 +52,12 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class LetGo:
-    """Publish nothing of what still waits for these topics: somebody else publishes there now."""
+    """Publish nothing of what still waits for a device's topics, and store nothing of it.
 
+    Somebody else publishes there now, and stores what.
+    """
+
+    device: DeviceId
     topics: frozenset[str]
 
 

@@ -174,7 +174,7 @@ class Ownership:
         """Keep no account of what is published of a device; what still waits is out of date."""
         self._discovery.leave(device)
         topics = self._publications.leave(device)
-        return [LetGo(topics)] if topics else []
+        return [LetGo(device, topics)] if topics else []
 
     # Hosts
 
