@@ -22,7 +22,11 @@ LIST_PACE = 500
 """Devices in the list for each second of that."""
 
 SEEN_INTERVAL = 60.0
-"""`last_seen` in `info` is brought up to date at most this often (s)."""
+"""`last_seen` in `info` is brought up to date at most this often (s), and with very many devices
+more rarely."""
+
+SEEN_PACE = 100
+"""Devices of which that is done in a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,9 @@ class Presence:
 
     def seen(self, device: Device, now: Now) -> list[Effect]:
         """The device said something: bring `last_seen` up to date now and then."""
-        if now.mono - self._info_at.get(device.id, -SEEN_INTERVAL) < SEEN_INTERVAL:
+        last = self._info_at.get(device.id)
+        pause = max(SEEN_INTERVAL, len(self._registry.devices) / SEEN_PACE)
+        if last is not None and now.mono - last < pause:
             return []
         return self.info(device, now)
 

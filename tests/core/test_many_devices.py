@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.core.effects import Adopt, Effect
+from bridge.core.effects import Adopt, Effect, Publish
 from bridge.core.engine import MOST_DUE, Engine
 from bridge.core.events import BrokerUp, LinkChanged, StatusReported
 from bridge.core.model import DeviceId, LinkState, Now, SourceKind
@@ -69,3 +69,25 @@ def test_home_assistant_is_told_of_many_devices_in_portions() -> None:
     many.goes_on(600)
     assert many.all >= 5 * MOST_DUE * 4
     assert many.most <= PORTION * EACH + BESIDES
+
+
+def test_last_seen_of_very_many_devices_is_told_more_rarely() -> None:
+    few, very_many = (told_in_ten_minutes(count) for count in (10, 20_000))
+    assert few == 10
+    # Each 200 s, so that it is 100 of them a second.
+    assert very_many == 2
+
+
+def told_in_ten_minutes(count: int) -> int:
+    """How often the `info` of one device that says something each minute is published."""
+    many = Counted(count)
+    many.note(many.engine.handle(BrokerUp("5"), many.now))
+    many.goes_on(1_000)
+    device, told = many.devices[0], 0
+    for minute in range(11):
+        status = payloads.switch(0, apower=float(minute))
+        effects = many.engine.handle(StatusReported(HOST, device, status), many.now)
+        ours = [each for each in effects if isinstance(each, Publish)]
+        told += sum(each.topic == f"shelly/{device}/info" for each in ours) if minute else 0
+        many.mono += 60.5
+    return told
