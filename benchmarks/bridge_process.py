@@ -1,6 +1,6 @@
 """`shelly-bridge run` as it runs in earnest, but that all cloud hosts are on this machine.
 
-Arguments: the CPU to run on, the configuration file.
+Arguments: the CPUs to run on, with commas between them, and the configuration file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, cast
 
 def main() -> int:
     """Run until SIGTERM; gives the exit code."""
-    os.sched_setaffinity(0, {int(sys.argv[1])})
+    os.sched_setaffinity(0, map(int, sys.argv[1].split(",")))
     look_up: Any = socket.getaddrinfo
 
     def local(host: str, *others: Any, **named: Any) -> Any:

@@ -1,12 +1,12 @@
 """Many devices over many hosts, which three bridges share by one registry in PostgreSQL.
 
-All three are on the CPU for what is under test; cloud, broker, subscriber and PostgreSQL are on the
-other one.
+All three have both CPUs, one of which they share with cloud, broker, subscriber and PostgreSQL.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -115,6 +115,7 @@ def cluster(cpu: int, plan: Plan) -> Table:
 
 def _with_devices(table: Table, cpu: int, plan: Plan, devices: int) -> None:
     payload = plan.payloads[0]
+    cpus = sorted({cpu, *os.sched_getaffinity(0)})
     with (
         PostgresServer(durable=True) as postgres,
         Stage(
@@ -125,7 +126,7 @@ def _with_devices(table: Table, cpu: int, plan: Plan, devices: int) -> None:
             payloads=(payload,),
         ) as stage,
         _quiet_memory(),
-        _running(stage, postgres, cpu, plan) as bridges,
+        _running(stage, postgres, cpus, plan) as bridges,
     ):
         begin = time.monotonic()
         _wait_roll(stage, bridges, devices)
@@ -158,7 +159,9 @@ def _quiet_memory() -> Iterator[None]:
 
 
 @contextmanager
-def _running(stage: Stage, postgres: PostgresServer, cpu: int, plan: Plan) -> Iterator[list[Child]]:
+def _running(
+    stage: Stage, postgres: PostgresServer, cpus: Sequence[int], plan: Plan
+) -> Iterator[list[Child]]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory()))
         copy(stage.registry, postgres.address, replace=False)
@@ -175,7 +178,7 @@ def _running(stage: Stage, postgres: PostgresServer, cpu: int, plan: Plan) -> It
                 database=postgres.address,
                 max_hosts=plan.cluster_hosts,
             )
-            bridges.append(stack.enter_context(Child("bridge_process", cpu, [str(config)])))
+            bridges.append(stack.enter_context(Child("bridge_process", cpus, [str(config)])))
         yield bridges
 
 

@@ -31,11 +31,12 @@ def cpu_of(process: int) -> float:
 
 
 class Child:
-    """A module of this package in a process of its own, held to one CPU; a context manager."""
+    """A module of this package in a process of its own, held to its CPUs; a context manager."""
 
-    def __init__(self, module: str, cpu: int, arguments: Sequence[str]) -> None:
-        """`module` is a name in `benchmarks`; its first argument is the CPU."""
-        command = [sys.executable, "-m", f"benchmarks.{module}", str(cpu), *arguments]
+    def __init__(self, module: str, cpus: int | Sequence[int], arguments: Sequence[str]) -> None:
+        """`module` is a name in `benchmarks`; its first argument is the CPU, or several."""
+        held = str(cpus) if isinstance(cpus, int) else ",".join(map(str, cpus))
+        command = [sys.executable, "-m", f"benchmarks.{module}", held, *arguments]
         self.name = module
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `__exit__`
         self._process = subprocess.Popen(
