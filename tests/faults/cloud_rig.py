@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bridge import app, assembly
+from bridge import assembly, parts
 from bridge.simulator.world import World
 from bridge.sources.integrator import IntegratorSettings
 from bridge.sources.timing import Timing
@@ -67,7 +67,7 @@ def scale_timing(monkeypatch: pytest.MonkeyPatch, scale: float) -> Timing:
     def settings(*arguments: Any) -> IntegratorSettings:
         return replace(made(*arguments), timing=timing)
 
-    monkeypatch.setattr(app, "integrator_settings", settings)
+    monkeypatch.setattr(parts, "integrator_settings", settings)
     return timing
 
 

@@ -32,7 +32,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bridge import app, assembly, cli
+from bridge import app, assembly, cli, parts
 from bridge.cli import run
 from bridge.config import Config
 from bridge.sources.integrator import IntegratorSettings
@@ -156,7 +156,7 @@ def hurry(quick: float) -> None:
         made = settings(*arguments)
         return replace(made, timing=replace(made.timing, quick=quick))
 
-    vars(app)["integrator_settings"] = quicker
+    vars(parts)["integrator_settings"] = quicker
 
 
 def be_patient(late: float, stuck: float) -> None:
