@@ -20,7 +20,7 @@ from tests.postgres import PostgresServer, make_cluster, postgres_is_there
 
 settings.register_profile("dev", deadline=None)
 # Other examples in every run find more than the same ones; the blob makes a failure repeatable.
-settings.register_profile("ci", deadline=None, max_examples=300, print_blob=True)
+settings.register_profile("ci", deadline=None, max_examples=150, print_blob=True)
 
 _LOG_SHOWN = 4_000
 """Bytes of each log of a failed test that are shown."""

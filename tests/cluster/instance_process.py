@@ -31,6 +31,7 @@ def main() -> int:
     said: dict[str, Any] = json.loads(sys.stdin.readline())
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     crashes: list[BaseException] = []
 
     def crashed(_: str, error: BaseException) -> None:
