@@ -84,6 +84,14 @@ def goes_on(instance: Instance, rounds: int) -> None:
     wait_until(lambda: instance.keeper.beats()[NAME] > first + rounds, LIMIT)
 
 
+def consented(server: PostgresServer, count: int) -> str:
+    """The address of a new registry with a consent on each of so many hosts."""
+    address = server.database()
+    with Store.connect(address) as store:
+        consent(store, hosts(count))
+    return address
+
+
 def started(make: Maker, address: str, *names: str, **options: object) -> list[Instance]:
     found = [make(name, address, **options) for name in names]
     for each in found:
@@ -391,9 +399,7 @@ def test_a_start_that_waits_for_the_name_is_over_with_the_stop(make: Maker, data
 def test_when_postgresql_dies_everything_is_closed_at_once_and_owned_again_after(
     make: Maker, server: PostgresServer, history: list[Change], caplog: pytest.LogCaptureFixture
 ) -> None:
-    address = server.database()
-    with Store.connect(address) as store:
-        consent(store, hosts(20))
+    address = consented(server, 20)
     # Also on a busy machine both are back while what they had is left to them.
     timing = replace(FAST, noticed=LIMIT / 3)
     a, b = started(make, address, "a", "b", timing=timing)
@@ -424,9 +430,7 @@ def test_when_postgresql_dies_everything_is_closed_at_once_and_owned_again_after
 def test_after_a_loss_others_are_given_time_to_notice_theirs(
     make: Maker, server: PostgresServer, history: list[Change]
 ) -> None:
-    address = server.database()
-    with Store.connect(address) as store:
-        consent(store, hosts(6))
+    address = consented(server, 6)
     with Proxy(server.port) as proxy:
         port = str(proxy.port)
         slow = make("a", address.replace(f":{server.port}/", f":{port}/"))
@@ -450,9 +454,7 @@ def test_after_a_loss_others_are_given_time_to_notice_theirs(
 def test_an_instance_that_starts_gives_those_that_are_not_there_time_to_notice(
     make: Maker, server: PostgresServer, history: list[Change]
 ) -> None:
-    address = server.database()
-    with Store.connect(address) as store:
-        consent(store, hosts(3))
+    address = consented(server, 3)
     with Proxy(server.port) as proxy:
         slow = make("a", address.replace(f":{server.port}/", f":{proxy.port}/"))
         slow.start()
@@ -487,9 +489,7 @@ def test_what_somebody_gives_up_who_is_there_is_free_at_once() -> None:
 def test_nothing_happens_between_the_doubt_and_the_last_closed_connection(
     make: Maker, server: PostgresServer
 ) -> None:
-    address = server.database()
-    with Store.connect(address) as store:
-        consent(store, hosts(5))
+    address = consented(server, 5)
     (a,) = started(make, address, "a")
     all_owned(hosts(5), a)
     order: list[str] = []
@@ -521,9 +521,7 @@ def test_nothing_happens_between_the_doubt_and_the_last_closed_connection(
 def test_a_frozen_postgresql_is_given_up(
     make: Maker, server: PostgresServer, history: list[Change]
 ) -> None:
-    address = server.database()
-    with Store.connect(address) as store:
-        consent(store, hosts(4))
+    address = consented(server, 4)
     (a,) = started(make, address, "a")
     all_owned(hosts(4), a)
     server.freeze()
@@ -686,9 +684,7 @@ def test_a_mistake_of_ours_leaves_nothing_connected(
 def test_with_keep_nothing_is_closed_and_everything_is_locked_again(
     make: Maker, server: PostgresServer, history: list[Change]
 ) -> None:
-    address = server.database()
-    with Store.connect(address) as store:
-        consent(store, hosts(6))
+    address = consented(server, 6)
     a, b = started(make, address, "a", "b", keep=True)
     balanced(hosts(6), a, b)
     for each in (a, b):
@@ -713,27 +709,25 @@ def test_with_keep_what_another_took_meanwhile_is_closed_at_once(
     make: Maker, server: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    address = server.database()
-    with Store.connect(address) as store:
-        consent(store, hosts(2))
-        (a,) = started(make, address, "a", keep=True)
-        all_owned(hosts(2), a)
-        key = a.keeper._locks._lock_of(hosts(1)[0])
-        opening = a.keeper._locks.open
-        rival: list[psycopg.Connection[tuple[object, ...]]] = []
+    address = consented(server, 2)
+    (a,) = started(make, address, "a", keep=True)
+    all_owned(hosts(2), a)
+    key = a.keeper._locks._lock_of(hosts(1)[0])
+    opening = a.keeper._locks.open
+    rival: list[psycopg.Connection[tuple[object, ...]]] = []
 
-        async def open_() -> None:
-            await opening()
-            if not rival:
-                rival.append(psycopg.connect(address, autocommit=True))
-                rival[0].execute("SELECT pg_advisory_lock(%s)", (key,))
+    async def open_() -> None:
+        await opening()
+        if not rival:
+            rival.append(psycopg.connect(address, autocommit=True))
+            rival[0].execute("SELECT pg_advisory_lock(%s)", (key,))
 
-        a.keeper._locks.open = open_  # type: ignore[method-assign]  # somebody is faster
-        server.restart()
-        assert a.recorder.wait(HostLost).link == hosts(1)[0]
-        assert a.holder.owned == {hosts(2)[1]}
-        rival[0].close()
-        all_owned(hosts(2), a)
+    a.keeper._locks.open = open_  # type: ignore[method-assign]  # somebody is faster
+    server.restart()
+    assert a.recorder.wait(HostLost).link == hosts(1)[0]
+    assert a.holder.owned == {hosts(2)[1]}
+    rival[0].close()
+    all_owned(hosts(2), a)
 
 
 # The thread
@@ -753,9 +747,7 @@ def test_the_thread_has_a_name_a_count_and_an_end(make: Maker, database: str, st
 
 
 def test_a_stop_does_not_wait_for_a_frozen_postgresql(make: Maker, server: PostgresServer) -> None:
-    address = server.database()
-    with Store.connect(address) as store:
-        consent(store, hosts(1))
+    address = consented(server, 1)
     (a,) = started(make, address, "a")
     all_owned(hosts(1), a)
     server.freeze()
@@ -769,9 +761,7 @@ def test_a_stop_does_not_wait_for_a_frozen_postgresql(make: Maker, server: Postg
 
 
 def test_without_postgresql_the_start_goes_on(make: Maker, server: PostgresServer) -> None:
-    address = server.database()
-    with Store.connect(address) as store:
-        consent(store, hosts(1))
+    address = consented(server, 1)
     a = make("a", address)
     server.stop()
     a.start()
